@@ -8,7 +8,10 @@ const TABLE = {
   invalid_encoding: row(400, () => 'The body is not valid UTF-8.'),
   unsupported_media_type: row(415, (p: { got: string }) => `Send application/json, not ${p.got}.`),
   body_too_large: row(413, (p: { limit: number }) => `The body is larger than ${p.limit} bytes.`),
-  unsupported_parameter: row(400, (p: { name: string; hint: string }) => `'${p.name}' is not supported: ${p.hint}`),
+  unsupported_parameter: row(
+    400,
+    (p: { name: string; hint: string }) => `'${p.name}' is not supported: ${p.hint}`,
+  ),
   empty_prompt: row(400, () => 'The prompt is empty: at least one token is needed.'),
   token_out_of_range: row(
     400,
@@ -22,38 +25,57 @@ const TABLE = {
   ),
   unsupported_schema: row(400, (p: { path: string; reason: string }) => `Schema at ${p.path}: ${p.reason}`),
   grammar_failed: row(400, (p: { reason: string }) => `The grammar could not be compiled: ${p.reason}`),
-  template_failed: row(400, (p: { reason: string }) => `The chat template refused these messages: ${p.reason}`),
+  template_failed: row(
+    400,
+    (p: { reason: string }) => `The chat template refused these messages: ${p.reason}`,
+  ),
   template_missing: row(
     400,
     () => 'The model has no chat template. Give one with --chat-template, or use /v1/completions.',
   ),
   model_not_found: row(404, (p: { model: string }) => `The model '${p.model}' is not served here.`),
   route_not_found: row(404, (p: { method: string; path: string }) => `There is no ${p.method} ${p.path}.`),
-  method_not_allowed: row(405, (p: { method: string; path: string }) => `${p.path} does not take ${p.method}.`),
+  method_not_allowed: row(
+    405,
+    (p: { method: string; path: string }) => `${p.path} does not take ${p.method}.`,
+  ),
   not_idle: row(400, (p: { blockers: string }) => `The server is not idle, blocked-by: ${p.blockers}`),
   aborted: row(499, () => 'The request was aborted.'),
   queue_full: row(
     503,
     (p: { limit: number }) => `The waiting queue is full (${p.limit} requests). Try again in a moment.`,
   ),
-  rank_lost: row(503, (p: { rank: number }) => `Rank ${p.rank} stopped while it held this request. Try again.`),
+  rank_lost: row(
+    503,
+    (p: { rank: number }) => `Rank ${p.rank} stopped while it held this request. Try again.`,
+  ),
   no_rank: row(503, () => 'No rank is ready to serve. Try again in a moment.'),
   shutting_down: row(503, () => 'The server is shutting down.'),
   overloaded: row(503, () => 'The server is overloaded. Try again in a moment.'),
-  deadline_exceeded: row(504, (p: { what: string; seconds: number }) => `${p.what} took longer than ${p.seconds} s.`),
+  deadline_exceeded: row(
+    504,
+    (p: { what: string; seconds: number }) => `${p.what} took longer than ${p.seconds} s.`,
+  ),
   engine_failed: row(500, (p: { reason: string }) => `The engine failed: ${p.reason}`),
   internal: row(500, () => 'An internal error; the log has the details.'),
   // At start, on the command line.
   bad_option: row(400, (p: { reason: string }) => p.reason),
   model_file: row(400, (p: { path: string; reason: string }) => `${p.path}: ${p.reason}`),
-  model_unsupported: row(400, (p: { path: string; reason: string }) => `${p.path} cannot be served: ${p.reason}`),
+  model_unsupported: row(
+    400,
+    (p: { path: string; reason: string }) => `${p.path} cannot be served: ${p.reason}`,
+  ),
   library_missing: row(400, (p: { reason: string }) => p.reason),
   library_mismatch: row(
     400,
-    (p: { reason: string }) => `The llama.cpp library is not the one that this version was written for: ${p.reason}`,
+    (p: { reason: string }) =>
+      `The llama.cpp library is not the one that this version was written for: ${p.reason}`,
   ),
   port_in_use: row(400, (p: { host: string; port: number }) => `${p.host}:${p.port} is already in use.`),
-  listen_failed: row(400, (p: { host: string; port: number; reason: string }) => `${p.host}:${p.port}: ${p.reason}`),
+  listen_failed: row(
+    400,
+    (p: { host: string; port: number; reason: string }) => `${p.host}:${p.port}: ${p.reason}`,
+  ),
 } as const;
 
 function row<P = void>(status: number, message: (params: P) => string) {

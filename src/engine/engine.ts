@@ -1,0 +1,148 @@
+/**
+ * The engine as the scheduler sees it: one model with one KV memory, sequences of positions in it,
+ * and batches that extend them. One owner calls it, one call at a time; only {@link Engine.abortDecode}
+ * may be called while a decode runs. Two implementations: `llama/` and `simulated/`.
+ */
+export interface Engine {
+  readonly model: ModelInfo;
+  readonly limits: EngineLimits;
+  /** The batch that {@link decode} takes. Owned by the engine; the caller fills it between two decodes. */
+  readonly batch: Batch;
+  /**
+   * Computes the batch and extends its sequences.
+   *
+   * - `done`: every token was computed; rows of logits are valid until the next decode.
+   * - `no-room`: the KV cells do not suffice; nothing changed.
+   * - `aborted`: {@link abortDecode} stopped it; every sequence has the length it had before, or is empty
+   *   where the model cannot be rolled back. {@link sequenceLength} says which.
+   *
+   * Rejects with `engine_failed` when the library refuses the batch; the sequences are rolled back.
+   */
+  decode(): Promise<DecodeOutcome>;
+  /** Makes a running decode return soon with `aborted`. Without one it does nothing. */
+  abortDecode(): void;
+  /** The number of positions (0 to n-1) that a sequence holds. */
+  sequenceLength(sequence: number): number;
+  /** Drops the positions from `from` on; `from` 0 empties the sequence and frees its cells. */
+  truncateSequence(sequence: number, from: number): void;
+  /** Compiles a GBNF grammar away from the calling thread; rejects with `grammar_failed`. The caller closes it. */
+  compileGrammar(gbnf: string): Promise<Grammar>;
+  /** Makes the sampler of one request. It takes ownership of the grammar. The caller closes the sampler. */
+  createSampler(params: SamplingParams, promptTokens: Int32Array, grammar?: Grammar): Sampler;
+  isEndOfGeneration(token: number): boolean;
+  /** Frees everything, after a running decode has returned. */
+  close(): Promise<void>;
+}
+
+export type DecodeOutcome = 'done' | 'no-room' | 'aborted';
+
+export interface EngineLimits {
+  /** KV cells: positions that all sequences hold together. */
+  readonly cells: number;
+  /** Tokens in one batch. */
+  readonly batchTokens: number;
+  /** Sequence ids: 0 to n-1. */
+  readonly sequences: number;
+}
+
+export interface ModelInfo {
+  readonly description: string;
+  readonly architecture: string;
+  /** Tokens; logits have this many columns. */
+  readonly vocabularySize: number;
+  /** The context that the model was trained for, in tokens. */
+  readonly trainedContext: number;
+  readonly parameters: number;
+  /** Size of the weights. */
+  readonly bytes: number;
+  /** Whether the KV of a prefix can be taken out, kept and put back page by page. */
+  readonly paging: Paging;
+  /** Where the model runs, such as `CPU` or `CUDA0`. */
+  readonly device: string;
+}
+
+export type Paging = { readonly supported: true } | { readonly supported: false; readonly reason: string };
+
+export interface Batch {
+  /** Tokens added since the last {@link clear}. */
+  readonly size: number;
+  clear(): void;
+  /**
+   * Adds one token. Throws when the batch is full, the token or sequence is out of range, or the position
+   * is not the next one of its sequence.
+   *
+   * @param wantLogits whether this token's logits will be read
+   * @returns the row under which a {@link Sampler} finds its logits
+   */
+  add(token: number, position: number, sequence: number, wantLogits: boolean): number;
+}
+
+/** A compiled grammar, not yet given to a sampler. */
+export interface Grammar {
+  close(): void;
+}
+
+export interface Sampler {
+  /** Chooses the token that follows the given row of the last batch, and remembers it; -1 when none is allowed. */
+  sample(row: number): number;
+  /**
+   * The natural logarithms of the model's probabilities at a row, before any sampling parameter:
+   * of `token`, and of the `top` likeliest tokens in falling order. Changes nothing.
+   */
+  logprobs(row: number, token: number, top: number): TokenLogprobs;
+  close(): void;
+}
+
+export interface TokenLogprobs {
+  logprob: number;
+  top: { token: number; logprob: number }[];
+}
+
+/** What decides the next token, in the order in which it is applied. */
+export interface SamplingParams {
+  /** Added to the logits of single tokens. */
+  logitBias: { token: number; bias: number }[];
+  /** Tokens that end the answer besides the model's own end of generation. */
+  stopTokens: number[];
+  /** While fewer tokens are generated, none that ends the answer is chosen. */
+  minTokens: number;
+  /** The most tokens that will be sampled: how far penalties look back beyond the prompt. */
+  maxTokens: number;
+  /** Divides (or multiplies) the logits of tokens in the prompt and the answer; 1 is off. */
+  repetitionPenalty: number;
+  /** Subtracted once per occurrence in the answer; 0 is off. */
+  frequencyPenalty: number;
+  /** Subtracted once for tokens in the answer; 0 is off. */
+  presencePenalty: number;
+  /** 0 chooses the likeliest token. */
+  temperature: number;
+  /** 0 is off. */
+  topK: number;
+  /** 1 is off. */
+  topP: number;
+  /** 0 is off. */
+  minP: number;
+  /** Unsigned 32 bits: the same seed draws the same tokens from the same logits. */
+  seed: number;
+}
+
+/** The vocabulary of a model: text to tokens and back. Safe to use while an engine decodes. */
+export interface Vocabulary {
+  readonly size: number;
+  /** Jinja source of the model's chat template, if it has one. */
+  readonly chatTemplate: string | undefined;
+  /** Text of the begin and end tokens, as chat templates want them; empty where the model has none. */
+  readonly beginText: string;
+  readonly endText: string;
+  readonly name: string;
+  readonly trainedContext: number;
+  /**
+   * @param addSpecial whether the model's begin (and end) tokens are added
+   * @param parseSpecial whether special tokens written out in the text become those tokens
+   */
+  tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Int32Array>;
+  /** The bytes of one token; they may end inside of a character. Control tokens are empty unless `special`. */
+  piece(token: number, special: boolean): Uint8Array;
+  isEndOfGeneration(token: number): boolean;
+  close(): void;
+}

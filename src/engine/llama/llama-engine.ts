@@ -1,0 +1,253 @@
+import koffi from 'koffi';
+import { failure } from '../../shared/errors.ts';
+import type {
+  DecodeOutcome,
+  Engine,
+  EngineLimits,
+  Grammar,
+  ModelInfo,
+  Sampler,
+  SamplingParams,
+} from '../engine.ts';
+import { SequenceLedger } from '../sequence-ledger.ts';
+import { LlamaBatch } from './batch.ts';
+import type { Llama } from './functions.ts';
+import { findLibrary, type GpuChoice } from './library.ts';
+import { libcFunction, loadLibrary } from './load.ts';
+import { describeModel, loadModel, whyNotGenerative } from './model.ts';
+import { NativeMemory } from './native-memory.ts';
+import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
+import { checkStateRoundTrip } from './self-check.ts';
+import type { Pointer } from './structs.ts';
+
+/** GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 in ggml.h. */
+export const KV_CACHE_TYPES = { f16: 1, q8_0: 8, q4_0: 2 } as const;
+export type KvCacheType = keyof typeof KV_CACHE_TYPES;
+
+const FLASH_ATTENTION_ON = 1;
+/** GGML_BACKEND_DEVICE_TYPE_CPU and _ACCEL; the others are GPUs. */
+const HOST_DEVICES = new Set([0, 3]);
+/** Results of llama_decode. */
+const OUTCOMES: Partial<Record<number, DecodeOutcome>> = { 0: 'done', 1: 'no-room', 2: 'aborted' };
+
+export interface LlamaEngineOptions {
+  modelPath: string;
+  gpu: GpuChoice;
+  /** Layers on the GPU; -1 is all. */
+  gpuLayers: number;
+  cells: number;
+  batchTokens: number;
+  sequences: number;
+  threads: number;
+  kvCacheType: KvCacheType;
+  onProgress?: (fraction: number) => void;
+}
+
+/**
+ * Loads a model and makes its context. Refuses to start when the library does not do what was asked of it.
+ *
+ * @throws `model_file`, `model_unsupported`, `library_missing`, `library_mismatch`, `engine_failed`
+ */
+export async function openLlamaEngine(options: LlamaEngineOptions): Promise<Engine> {
+  const llama = loadLibrary(findLibrary(options.gpu));
+  const model = await loadModel(llama, options.modelPath, options);
+  const reason = whyNotGenerative(llama, model);
+  if (reason) throw failure('model_unsupported', { path: options.modelPath, reason });
+  const engine = await LlamaEngine.create(llama, model, options);
+  if (engine.model.paging.supported) await checkStateRoundTrip(llama, engine.context, engine);
+  return engine;
+}
+
+class LlamaEngine implements Engine {
+  readonly context: Pointer;
+  readonly model: ModelInfo;
+  readonly limits: EngineLimits;
+  readonly batch: LlamaBatch;
+  readonly #llama: Llama;
+  readonly #modelPointer: Pointer;
+  readonly #vocabulary: Pointer;
+  readonly #memory: Pointer;
+  readonly #ledger: SequenceLedger;
+  readonly #host: SamplerHost;
+  readonly #abortFlag: NativeMemory;
+  #decoding: Promise<number> | undefined;
+  #logits: { pointer: Pointer; values: Float32Array } | undefined;
+
+  static async create(llama: Llama, model: Pointer, options: LlamaEngineOptions): Promise<LlamaEngine> {
+    const abortFlag = new NativeMemory(2);
+    const params = llama.llama_context_default_params();
+    Object.assign(params, {
+      n_ctx: options.cells,
+      n_batch: options.batchTokens,
+      n_ubatch: Math.min(512, options.batchTokens),
+      n_seq_max: options.sequences,
+      n_outputs_max: options.sequences,
+      n_threads: options.threads,
+      n_threads_batch: options.threads,
+      type_k: KV_CACHE_TYPES[options.kvCacheType],
+      type_v: KV_CACHE_TYPES[options.kvCacheType],
+      // One pool of cells for all sequences: a prefix is shared without a copy. With flash attention, foreign
+      // cells cost little and V is stored row by row.
+      kv_unified: true,
+      flash_attn_type: FLASH_ATTENTION_ON,
+      // The library asks between operations whether to stop; strlen of the flag answers without JavaScript.
+      abort_callback: libcFunction('strlen'),
+      abort_callback_data: abortFlag.pointer,
+    });
+    const context = await new Promise<Pointer | null>((resolve, reject) => {
+      llama.llama_init_from_model.async(model, params, (error, pointer) =>
+        error ? reject(error) : resolve(pointer),
+      );
+    });
+    if (context === null)
+      throw failure('engine_failed', { reason: 'there is not enough memory for the KV cells' });
+    const cells = llama.llama_n_ctx(context);
+    const sequences = llama.llama_n_seq_max(context);
+    if (cells < options.cells || sequences !== options.sequences) {
+      throw failure('library_mismatch', {
+        reason: `asked for ${options.cells} cells and ${options.sequences} sequences, it gave ${cells} and ${sequences}`,
+      });
+    }
+    return new LlamaEngine(llama, model, context, abortFlag, options);
+  }
+
+  private constructor(
+    llama: Llama,
+    model: Pointer,
+    context: Pointer,
+    abortFlag: NativeMemory,
+    options: LlamaEngineOptions,
+  ) {
+    this.#llama = llama;
+    this.#modelPointer = model;
+    this.context = context;
+    this.#abortFlag = abortFlag;
+    this.#memory = llama.llama_get_memory(context);
+    this.#vocabulary = llama.llama_model_get_vocab(model);
+    this.model = describeModel(llama, model, deviceName(llama, options));
+    this.limits = { cells: options.cells, batchTokens: options.batchTokens, sequences: options.sequences };
+    this.#ledger = new SequenceLedger(options.sequences);
+    const { vocabularySize } = this.model;
+    this.batch = new LlamaBatch(options.batchTokens, options.sequences, vocabularySize, this.#ledger);
+    const endOfGeneration: number[] = [];
+    for (let token = 0; token < vocabularySize; token++) {
+      if (this.isEndOfGeneration(token)) endOfGeneration.push(token);
+    }
+    this.#host = {
+      llama,
+      vocabularySize,
+      endOfGeneration,
+      candidates: new Candidates(vocabularySize),
+      logits: (row) => this.#row(row),
+    };
+  }
+
+  async decode(): Promise<DecodeOutcome> {
+    if (this.#decoding) throw new Error('A decode is running already.');
+    if (this.batch.size === 0) throw new Error('The batch is empty.');
+    this.#logits = undefined;
+    this.#setAbort(false);
+    this.#decoding = new Promise((resolve, reject) => {
+      this.#llama.llama_decode.async(this.context, this.batch.native, (error, code) =>
+        error ? reject(error) : resolve(code),
+      );
+    });
+    const code = await this.#decoding.finally(() => {
+      this.#decoding = undefined;
+    });
+    const outcome = OUTCOMES[code];
+    if (outcome === 'done') this.#ledger.commit();
+    else if (outcome !== 'no-room') this.#discardPartial();
+    if (!outcome) throw failure('engine_failed', { reason: `llama_decode answered ${code}` });
+    return outcome;
+  }
+
+  abortDecode(): void {
+    if (this.#decoding) this.#setAbort(true);
+  }
+
+  sequenceLength(sequence: number): number {
+    return this.#ledger.length(sequence);
+  }
+
+  truncateSequence(sequence: number, from: number): void {
+    this.#assertIdle();
+    this.#ledger.truncate(sequence, from);
+    if (!this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1)) {
+      throw failure('engine_failed', { reason: `sequence ${sequence} cannot be cut at ${from}` });
+    }
+  }
+
+  async compileGrammar(gbnf: string): Promise<Grammar> {
+    const pointer = await new Promise<Pointer | null>((resolve, reject) => {
+      this.#llama.llama_sampler_init_grammar.async(this.#vocabulary, gbnf, 'root', (error, result) =>
+        error ? reject(error) : resolve(result),
+      );
+    });
+    if (pointer === null) throw failure('grammar_failed', { reason: 'llama.cpp cannot parse it' });
+    return new LlamaGrammar(this.#llama, pointer);
+  }
+
+  createSampler(params: SamplingParams, promptTokens: Int32Array, grammar?: Grammar): Sampler {
+    if (grammar !== undefined && !(grammar instanceof LlamaGrammar))
+      throw new TypeError('The grammar is of another engine.');
+    return new LlamaSampler(this.#host, params, promptTokens, grammar);
+  }
+
+  isEndOfGeneration(token: number): boolean {
+    return this.#llama.llama_vocab_is_eog(this.#vocabulary, token);
+  }
+
+  async close(): Promise<void> {
+    this.abortDecode();
+    await this.#decoding?.catch(() => undefined);
+    this.#llama.llama_free(this.context);
+    this.#llama.llama_model_free(this.#modelPointer);
+    this.#host.candidates.close();
+    this.batch.close();
+    this.#abortFlag.free();
+  }
+
+  /** Micro-batches that were finished before the stop stay in the cells; they are taken out again. */
+  #discardPartial(): void {
+    for (const sequence of [...this.#ledger.extended()]) {
+      const length = this.#ledger.length(sequence);
+      if (this.#llama.llama_memory_seq_rm(this.#memory, sequence, length, -1)) continue;
+      // A recurrent state cannot go back: the sequence starts again.
+      this.#llama.llama_memory_seq_rm(this.#memory, sequence, -1, -1);
+      this.#ledger.truncate(sequence, 0);
+    }
+    this.#ledger.rollback();
+  }
+
+  #row(row: number): Float32Array {
+    this.#assertIdle();
+    if (row < 0 || row >= this.batch.outputs) throw new RangeError(`The batch has no row ${row} of logits.`);
+    const { vocabularySize } = this.model;
+    if (!this.#logits) {
+      const pointer = this.#llama.llama_get_logits(this.context);
+      if (pointer === null) throw failure('engine_failed', { reason: 'there are no logits' });
+      const bytes = this.batch.outputs * vocabularySize * 4;
+      this.#logits = { pointer, values: new Float32Array(koffi.view(pointer, bytes)) };
+    }
+    return this.#logits.values.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+  }
+
+  #setAbort(abort: boolean): void {
+    new Uint8Array(this.#abortFlag.buffer)[0] = abort ? 1 : 0;
+  }
+
+  #assertIdle(): void {
+    if (this.#decoding) throw new Error('The engine is decoding.');
+  }
+}
+
+function deviceName(llama: Llama, options: LlamaEngineOptions): string {
+  if (options.gpu !== 'off' && options.gpuLayers !== 0) {
+    for (let i = 0; i < llama.ggml_backend_dev_count(); i++) {
+      const device = llama.ggml_backend_dev_get(i);
+      if (!HOST_DEVICES.has(llama.ggml_backend_dev_type(device))) return llama.ggml_backend_dev_name(device);
+    }
+  }
+  return 'CPU';
+}

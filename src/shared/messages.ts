@@ -1,0 +1,191 @@
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+
+/** The messages between the tokenizer manager and a rank. Every one is checked where it arrives. */
+
+const Integer32s = Type.Refine(
+  Type.Unsafe<Int32Array>({}),
+  (value) => value instanceof Int32Array,
+  () => 'must be an Int32Array',
+);
+const Unsigned = Type.Integer({ minimum: 0 });
+const strict = { additionalProperties: false } as const;
+
+const EngineOptions = Type.Object(
+  {
+    modelPath: Type.String(),
+    gpu: Type.Enum(['auto', 'cuda', 'vulkan', 'metal', 'off']),
+    gpuLayers: Type.Integer(),
+    cells: Unsigned,
+    batchTokens: Unsigned,
+    sequences: Unsigned,
+    threads: Unsigned,
+    kvCacheType: Type.Enum(['f16', 'q8_0', 'q4_0']),
+  },
+  strict,
+);
+
+const SchedulerLimits = Type.Object(
+  {
+    /** Tokens that one request may hold, prompt and answer together. */
+    contextLength: Unsigned,
+    maxRunningRequests: Unsigned,
+    /** Prompt tokens per step while something decodes. */
+    chunkedPrefillSize: Unsigned,
+    /** Prompt tokens per step while nothing decodes. */
+    maxPrefillTokens: Unsigned,
+    maxQueuedRequests: Unsigned,
+  },
+  strict,
+);
+export type SchedulerLimits = Static<typeof SchedulerLimits>;
+
+const Sampling = Type.Object(
+  {
+    logitBias: Type.Array(Type.Object({ token: Unsigned, bias: Type.Number() }, strict)),
+    stopTokens: Type.Array(Unsigned),
+    minTokens: Unsigned,
+    maxTokens: Unsigned,
+    repetitionPenalty: Type.Number(),
+    frequencyPenalty: Type.Number(),
+    presencePenalty: Type.Number(),
+    temperature: Type.Number(),
+    topK: Unsigned,
+    topP: Type.Number(),
+    minP: Type.Number(),
+    seed: Unsigned,
+  },
+  strict,
+);
+
+const Start = Type.Object(
+  { type: Type.Literal('start'), rank: Unsigned, engine: EngineOptions, limits: SchedulerLimits },
+  strict,
+);
+
+const Generate = Type.Object(
+  {
+    type: Type.Literal('generate'),
+    id: Unsigned,
+    prompt: Integer32s,
+    sampling: Sampling,
+    ignoreEndOfGeneration: Type.Boolean(),
+    /** GBNF source. */
+    grammar: Type.Optional(Type.String()),
+    /** How many likeliest tokens come with each token; none at all when absent. */
+    topLogprobs: Type.Optional(Unsigned),
+  },
+  strict,
+);
+export type GenerateMessage = Static<typeof Generate>;
+
+const ToRank = Type.Union([
+  Start,
+  Generate,
+  Type.Object({ type: Type.Literal('abort'), id: Unsigned }, strict),
+  Type.Object({ type: Type.Literal('inspect'), call: Unsigned }, strict),
+  Type.Object({ type: Type.Literal('stop') }, strict),
+]);
+export type ToRankMessage = Static<typeof ToRank>;
+
+const ModelInfo = Type.Object(
+  {
+    description: Type.String(),
+    architecture: Type.String(),
+    vocabularySize: Unsigned,
+    trainedContext: Unsigned,
+    parameters: Unsigned,
+    bytes: Unsigned,
+    paging: Type.Union([
+      Type.Object({ supported: Type.Literal(true) }, strict),
+      Type.Object({ supported: Type.Literal(false), reason: Type.String() }, strict),
+    ]),
+    device: Type.String(),
+  },
+  strict,
+);
+
+/** What a rank holds at one moment. On an idle rank every count but `steps` is 0. */
+const RankReport = Type.Object(
+  {
+    running: Unsigned,
+    waiting: Unsigned,
+    compilingGrammars: Unsigned,
+    sequencesInUse: Unsigned,
+    cellsInUse: Unsigned,
+    samplersOpen: Unsigned,
+    preemptions: Unsigned,
+    steps: Unsigned,
+  },
+  strict,
+);
+export type RankReport = Static<typeof RankReport>;
+
+const TokenLogprobs = Type.Object(
+  {
+    logprob: Type.Number(),
+    top: Type.Array(Type.Object({ token: Unsigned, logprob: Type.Number() }, strict)),
+  },
+  strict,
+);
+
+/** The tokens of one step: parallel arrays, one entry per request that got a token. */
+const Tokens = Type.Object(
+  {
+    type: Type.Literal('tokens'),
+    ids: Integer32s,
+    tokens: Integer32s,
+    /** Only when some request asked; `null` for those that did not. */
+    logprobs: Type.Optional(Type.Array(Type.Union([TokenLogprobs, Type.Null()]))),
+  },
+  strict,
+);
+export type TokensMessage = Static<typeof Tokens>;
+
+const Finished = Type.Object(
+  {
+    type: Type.Literal('finished'),
+    id: Unsigned,
+    reason: Type.Enum(['stop', 'length']),
+    /** The token that ended the answer. It was sent, but its text is not part of the answer. */
+    stopToken: Type.Optional(Unsigned),
+    /** Prompt tokens that were not computed because their KV was cached. */
+    cachedTokens: Unsigned,
+  },
+  strict,
+);
+export type FinishedMessage = Static<typeof Finished>;
+
+const Refusal = { code: Type.String(), message: Type.String() };
+
+const FromRank = Type.Union([
+  Type.Object({ type: Type.Literal('loading'), fraction: Type.Number() }, strict),
+  Type.Object({ type: Type.Literal('ready'), model: ModelInfo }, strict),
+  Type.Object({ type: Type.Literal('start-failed'), ...Refusal }, strict),
+  Tokens,
+  Finished,
+  Type.Object({ type: Type.Literal('failed'), id: Unsigned, ...Refusal }, strict),
+  Type.Object({ type: Type.Literal('inspected'), call: Unsigned, report: RankReport }, strict),
+]);
+export type FromRankMessage = Static<typeof FromRank>;
+
+const toRank = Compile(ToRank);
+const fromRank = Compile(FromRank);
+
+/** Throws when the value is no message for a rank: the two processes are of different versions. */
+export function parseToRank(value: unknown): ToRankMessage {
+  if (!toRank.Check(value))
+    throw new TypeError(`Not a message for a rank: ${describe(toRank.Errors(value))}`);
+  return value;
+}
+
+/** Throws when the value is no message from a rank. */
+export function parseFromRank(value: unknown): FromRankMessage {
+  if (!fromRank.Check(value))
+    throw new TypeError(`Not a message from a rank: ${describe(fromRank.Errors(value))}`);
+  return value;
+}
+
+function describe(errors: { instancePath: string; message: string }[]): string {
+  return errors.map((error) => `${error.instancePath} ${error.message}`).join('; ');
+}
