@@ -21,6 +21,8 @@ export interface Engine {
   decode(): Promise<DecodeOutcome>;
   /** Makes a running decode return soon with `aborted`. Without one it does nothing. */
   abortDecode(): void;
+  /** KV cells that sequences hold. */
+  readonly cellsInUse: number;
   /** The number of positions (0 to n-1) that a sequence holds. */
   sequenceLength(sequence: number): number;
   /** Drops the positions from `from` on; `from` 0 empties the sequence and frees its cells. */

@@ -12,7 +12,7 @@ export function logprobsOf(logits: Float32Array, token: number, top: number): To
   const norm = max + Math.log(sum);
   const at = (id: number) => {
     const logprob = logits[id]! - norm;
-    return logprob > FLOOR ? logprob : FLOOR;
+    return Number.isFinite(logprob) ? logprob : FLOOR;
   };
   return { logprob: at(token), top: likeliest(logits, top).map((id) => ({ token: id, logprob: at(id) })) };
 }

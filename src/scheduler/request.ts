@@ -13,9 +13,7 @@ export interface RequestSpec {
 /** One request on its way through the scheduler. Its fields change only there. */
 export class Request {
   readonly spec: RequestSpec;
-  /** Prompt, then answer; the first {@link length} entries count. */
-  readonly #tokens: Int32Array;
-  #length: number;
+  readonly #answer: number[] = [];
   /** Tokens of this request whose KV the sequence holds. */
   computed = 0;
   /** The sequence id while it runs, -1 while it waits. */
@@ -31,9 +29,6 @@ export class Request {
   constructor(spec: RequestSpec, arrival: number) {
     this.spec = spec;
     this.arrival = arrival;
-    this.#length = spec.prompt.length;
-    this.#tokens = new Int32Array(spec.prompt.length + spec.sampling.maxTokens);
-    this.#tokens.set(spec.prompt);
   }
 
   get id(): number {
@@ -42,16 +37,16 @@ export class Request {
 
   /** Prompt and answer so far. */
   get length(): number {
-    return this.#length;
+    return this.spec.prompt.length + this.#answer.length;
   }
 
   get generated(): number {
-    return this.#length - this.spec.prompt.length;
+    return this.#answer.length;
   }
 
   /** Tokens that must be computed before the next one can be sampled. */
   get uncomputed(): number {
-    return this.#length - this.computed;
+    return this.length - this.computed;
   }
 
   /** Only the token sampled last is missing from the sequence. */
@@ -60,10 +55,11 @@ export class Request {
   }
 
   token(index: number): number {
-    return this.#tokens[index]!;
+    const { prompt } = this.spec;
+    return index < prompt.length ? prompt[index]! : this.#answer[index - prompt.length]!;
   }
 
   append(token: number): void {
-    this.#tokens[this.#length++] = token;
+    this.#answer.push(token);
   }
 }

@@ -1,21 +1,14 @@
-import type { Engine, TokenLogprobs } from '../engine/engine.ts';
+import type { Engine, Sampler } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { type Failure, failure, toFailure } from '../shared/errors.ts';
 import type { RankReport, SchedulerLimits } from '../shared/messages.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { fits } from './admission.ts';
 import { GrammarQueue } from './grammar-queue.ts';
+import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
 import { StepOutput } from './step-output.ts';
 import { type PlannedWork, planStep } from './step-plan.ts';
-
-/** Where a scheduler's results go. Calls come in order; a request ends with exactly one `finished` or `failed`. */
-export interface SchedulerOutput {
-  /** The tokens of one step, one per request named. The arrays are the receiver's. */
-  tokens(ids: Int32Array, tokens: Int32Array, logprobs: (TokenLogprobs | null)[] | undefined): void;
-  finished(id: number, reason: 'stop' | 'length', stopToken: number | undefined, cachedTokens: number): void;
-  failed(id: number, failure: Failure): void;
-}
 
 /**
  * Serves the requests of one rank with one engine: continuous batching with chunked prefill. Everything happens
@@ -33,8 +26,8 @@ export class Scheduler {
   readonly #waiting: Request[] = [];
   /** In order of arrival. */
   #running: Request[] = [];
+  readonly #sequences: number;
   readonly #freeSequences: number[];
-  #cellsInUse = 0;
   #batched: PlannedWork[] = [];
   #arrivals = 0;
   #steps = 0;
@@ -47,8 +40,8 @@ export class Scheduler {
     this.#output = output;
     this.#grammars = new GrammarQueue(engine, clock);
     this.#step = new StepOutput(limits.maxRunningRequests);
-    const sequences = Math.min(limits.maxRunningRequests, engine.limits.sequences);
-    this.#freeSequences = Array.from({ length: sequences }, (_, i) => sequences - 1 - i);
+    this.#sequences = Math.min(limits.maxRunningRequests, engine.limits.sequences);
+    this.#freeSequences = Array.from({ length: this.#sequences }, (_, i) => this.#sequences - 1 - i);
   }
 
   /** Takes a request over. It is answered through the output, also when it is refused. */
@@ -77,8 +70,8 @@ export class Scheduler {
       running: this.#running.length,
       waiting: this.#waiting.length,
       compilingGrammars: this.#grammars.size,
-      sequencesInUse: this.#running.length,
-      cellsInUse: this.#cellsInUse,
+      sequencesInUse: this.#sequences - this.#freeSequences.length,
+      cellsInUse: this.#engine.cellsInUse,
       samplersOpen: [...this.#running, ...this.#waiting].filter((request) => request.sampler).length,
       preemptions: this.#preemptions,
       steps: this.#steps,
@@ -93,6 +86,7 @@ export class Scheduler {
       if (this.#running.length === 0) await this.#wakeup.wait();
       else await this.#runStep();
     }
+    this.#dropAborted();
   }
 
   /** Ends every request with `shutting_down` and makes {@link run} return. */
@@ -165,10 +159,10 @@ export class Scheduler {
   async #runStep(): Promise<void> {
     const plan = this.#plan();
     if (plan.length === 0) return;
-    const rows = this.#fillBatch(plan);
     this.#batched = plan;
     this.#steps++;
     try {
+      const rows = this.#fillBatch(plan);
       const outcome = await this.#engine.decode();
       if (outcome === 'done') this.#sampleAll(plan, rows);
       else if (outcome === 'no-room') this.#putBackYoungest();
@@ -179,7 +173,6 @@ export class Scheduler {
     } finally {
       this.#batched = [];
     }
-    this.#countCells();
   }
 
   #plan(): PlannedWork[] {
@@ -220,23 +213,26 @@ export class Scheduler {
 
   #sample(request: Request, row: number): void {
     try {
-      request.sampler ??= this.#createSampler(request);
+      if (!request.sampler) {
+        request.sampler = this.#createSampler(request);
+        this.#output.started(request.id, 0);
+      }
       const token = request.sampler.sample(row);
       if (token < 0) return this.#finish(request, 'stop', undefined);
-      request.append(token);
-      const { topLogprobs } = request.spec;
+      const { topLogprobs, sampling } = request.spec;
       const logprobs = topLogprobs === undefined ? null : request.sampler.logprobs(row, token, topLogprobs);
+      request.append(token);
+      if (this.#endsWith(request, token)) return this.#finish(request, 'stop', { token, logprobs });
       this.#step.add(request.id, token, logprobs);
-      if (this.#endsWith(request, token)) this.#finish(request, 'stop', token);
-      else if (request.generated >= request.spec.sampling.maxTokens)
-        this.#finish(request, 'length', undefined);
+      if (request.generated >= sampling.maxTokens) this.#finish(request, 'length', undefined);
     } catch (error) {
       this.#fail(request, toFailure(error));
     }
   }
 
-  #createSampler(request: Request) {
-    const sampler = this.#engine.createSampler(request.spec.sampling, request.spec.prompt, request.grammar);
+  #createSampler(request: Request): Sampler {
+    const { sampling, prompt } = request.spec;
+    const sampler = this.#engine.createSampler(sampling, prompt, request.grammar);
     request.grammar = undefined;
     return sampler;
   }
@@ -248,10 +244,10 @@ export class Scheduler {
     return !ignoreEndOfGeneration && this.#engine.isEndOfGeneration(token);
   }
 
-  #finish(request: Request, reason: 'stop' | 'length', stopToken: number | undefined): void {
+  #finish(request: Request, reason: 'stop' | 'length', stop: StopToken | undefined): void {
     this.#requests.delete(request.id);
     this.#release(request);
-    this.#step.finish(request.id, reason, stopToken);
+    this.#step.finish(request.id, reason, stop);
   }
 
   #fail(request: Request, failure: Failure): void {
@@ -282,7 +278,6 @@ export class Scheduler {
     this.#freeSequences.push(request.sequence);
     request.sequence = -1;
     request.computed = 0;
-    this.#countCells();
   }
 
   #close(request: Request): void {
@@ -298,10 +293,6 @@ export class Scheduler {
   }
 
   get #freeCells(): number {
-    return this.#engine.limits.cells - this.#cellsInUse;
-  }
-
-  #countCells(): void {
-    this.#cellsInUse = this.#running.reduce((sum, request) => sum + request.computed, 0);
+    return this.#engine.limits.cells - this.#engine.cellsInUse;
   }
 }

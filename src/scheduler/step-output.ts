@@ -1,12 +1,12 @@
 import type { TokenLogprobs } from '../engine/engine.ts';
-import type { SchedulerOutput } from './scheduler.ts';
+import type { SchedulerOutput, StopToken } from './output.ts';
 
 /** Gathers what one step produced, so that it leaves as one message. Its buffers are reused by every step. */
 export class StepOutput {
   readonly #ids: Int32Array;
   readonly #tokens: Int32Array;
   readonly #logprobs: (TokenLogprobs | null)[] = [];
-  readonly #finished: { id: number; reason: 'stop' | 'length'; stopToken: number | undefined }[] = [];
+  readonly #finished: { id: number; reason: 'stop' | 'length'; stop: StopToken | undefined }[] = [];
   #size = 0;
   #anyLogprobs = false;
 
@@ -23,8 +23,8 @@ export class StepOutput {
     if (logprobs) this.#anyLogprobs = true;
   }
 
-  finish(id: number, reason: 'stop' | 'length', stopToken: number | undefined): void {
-    this.#finished.push({ id, reason, stopToken });
+  finish(id: number, reason: 'stop' | 'length', stop: StopToken | undefined): void {
+    this.#finished.push({ id, reason, stop });
   }
 
   /** Sends everything and empties itself. */
@@ -33,7 +33,7 @@ export class StepOutput {
       const logprobs = this.#anyLogprobs ? [...this.#logprobs] : undefined;
       output.tokens(this.#ids.slice(0, this.#size), this.#tokens.slice(0, this.#size), logprobs);
     }
-    for (const { id, reason, stopToken } of this.#finished) output.finished(id, reason, stopToken, 0);
+    for (const { id, reason, stop } of this.#finished) output.finished(id, reason, stop);
     this.#size = 0;
     this.#logprobs.length = 0;
     this.#finished.length = 0;

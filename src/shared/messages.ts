@@ -147,10 +147,10 @@ const Finished = Type.Object(
     type: Type.Literal('finished'),
     id: Unsigned,
     reason: Type.Enum(['stop', 'length']),
-    /** The token that ended the answer. It was sent, but its text is not part of the answer. */
-    stopToken: Type.Optional(Unsigned),
-    /** Prompt tokens that were not computed because their KV was cached. */
-    cachedTokens: Unsigned,
+    /** The token that ended the answer. It counts, but its text is not part of the answer. */
+    stop: Type.Optional(
+      Type.Object({ token: Unsigned, logprobs: Type.Union([TokenLogprobs, Type.Null()]) }, strict),
+    ),
   },
   strict,
 );
@@ -162,6 +162,8 @@ const FromRank = Type.Union([
   Type.Object({ type: Type.Literal('loading'), fraction: Type.Number() }, strict),
   Type.Object({ type: Type.Literal('ready'), model: ModelInfo }, strict),
   Type.Object({ type: Type.Literal('start-failed'), ...Refusal }, strict),
+  /** Comes before the first token. `cachedTokens` of the prompt were not computed because their KV was cached. */
+  Type.Object({ type: Type.Literal('started'), id: Unsigned, cachedTokens: Unsigned }, strict),
   Tokens,
   Finished,
   Type.Object({ type: Type.Literal('failed'), id: Unsigned, ...Refusal }, strict),

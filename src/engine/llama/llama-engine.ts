@@ -166,6 +166,10 @@ class LlamaEngine implements Engine {
     if (this.#decoding) this.#setAbort(true);
   }
 
+  get cellsInUse(): number {
+    return this.#ledger.used;
+  }
+
   sequenceLength(sequence: number): number {
     return this.#ledger.length(sequence);
   }

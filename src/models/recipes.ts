@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { body, type Family, type Shape } from './architectures.ts';
+import { type Special, type Tokenizer, TokenType, train } from './bpe.ts';
+import { CHAT_TEMPLATE } from './chat-template.ts';
+import { corpus } from './corpus.ts';
+import type { GgufFile, GgufValue } from './gguf-writer.ts';
+import type { TensorType } from './quantize.ts';
+
+/** How one model is generated. Its weights are random: it answers with words, not with sense. */
+interface Recipe extends Shape {
+  readonly family: Family;
+  /** `general.architecture`, the family's name when left out. */
+  readonly architecture?: string;
+}
+
+/** Raise this when other code than a recipe changes a file's bytes; a test compares their hashes. */
+const VERSION = 1;
+
+const TINY = {
+  matrices: 'f16',
+  vocabulary: 1024,
+  layers: 4,
+  width: 256,
+  heads: 4,
+  kvHeads: 2,
+  ffn: 512,
+  context: 8192,
+} as const;
+
+const SMALL = { ...TINY, layers: 2, width: 128, heads: 2, kvHeads: 2, ffn: 256, context: 2048 } as const;
+
+/** Every model that can be made, by name. */
+export const RECIPES = {
+  /** The bundled demo model, and the one that most tests serve. */
+  tiny: { family: 'llama', ...TINY },
+  /** The same with biases on queries, keys and values. */
+  'tiny-qwen2': { family: 'qwen2', ...TINY },
+  /** The same with 4-bit matrices. */
+  'tiny-q4': { family: 'llama', ...TINY, matrices: 'q4_0' },
+  /** About 200 million parameters, slow enough to measure. K and V take 24 KiB a token at f16. */
+  bench: {
+    family: 'llama',
+    matrices: 'q8_0',
+    vocabulary: 4096,
+    layers: 12,
+    width: 1024,
+    heads: 16,
+    kvHeads: 8,
+    ffn: 4096,
+    context: 32_768,
+  },
+  /** Three of four layers see a sliding window of 64 tokens. */
+  swa: { family: 'olmo2', ...SMALL, layers: 4 },
+  /** An encoder: vectors, no next token. */
+  embedding: { family: 'bert', ...SMALL, context: 512 },
+  /** A recurrent state instead of keys and values. */
+  recurrent: { family: 'mamba', ...SMALL },
+  /** Positions of several dimensions. */
+  mrope: { family: 'qwen2vl', ...SMALL },
+  /** An architecture that llama.cpp does not have. */
+  'unknown-arch': { family: 'llama', architecture: 'nosucharch', ...SMALL },
+} as const satisfies Record<string, Recipe>;
+
+export type ModelName = keyof typeof RECIPES;
+
+const END = '<|im_end|>';
+const TEXT_END = '<|endoftext|>';
+const SPECIALS: readonly Special[] = [
+  { text: TEXT_END, type: TokenType.control },
+  { text: '<|im_start|>', type: TokenType.control },
+  { text: END, type: TokenType.control },
+  { text: '<tool_call>', type: TokenType.userDefined },
+  { text: '</tool_call>', type: TokenType.userDefined },
+];
+
+/** `llama_ftype` in llama.h. */
+const FILE_TYPES: Readonly<Record<TensorType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7 };
+
+/** The tokenizer of a model: the same merges for all, more of them for a larger vocabulary. */
+export function tokenizer(name: ModelName): Tokenizer {
+  return train(corpus(), RECIPES[name].vocabulary, SPECIALS);
+}
+
+function tokenizerMetadata(vocabulary: Tokenizer): Record<string, GgufValue> {
+  const end = vocabulary.special(TEXT_END);
+  return {
+    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
+    'tokenizer.ggml.pre': { type: 'string', value: 'qwen2' },
+    'tokenizer.ggml.tokens': { type: 'strings', value: vocabulary.tokens },
+    'tokenizer.ggml.token_type': { type: 'i32s', value: vocabulary.types },
+    'tokenizer.ggml.merges': { type: 'strings', value: vocabulary.merges },
+    'tokenizer.ggml.bos_token_id': { type: 'u32', value: end },
+    'tokenizer.ggml.eos_token_id': { type: 'u32', value: vocabulary.special(END) },
+    'tokenizer.ggml.padding_token_id': { type: 'u32', value: end },
+    'tokenizer.ggml.add_bos_token': { type: 'bool', value: false },
+    'tokenizer.chat_template': { type: 'string', value: CHAT_TEMPLATE },
+  };
+}
+
+/** The content of a model's file; the weights are computed as they are written. */
+export function model(name: ModelName): GgufFile {
+  const recipe: Recipe = RECIPES[name];
+  const architecture = recipe.architecture ?? recipe.family;
+  const vocabulary = tokenizer(name);
+  // Random logits would choose all tokens alike: make answers end seldom and be mostly whole characters.
+  const rare = vocabulary.tokens.map((_, id) => {
+    return vocabulary.types[id] !== TokenType.normal || vocabulary.decode([id]).includes('\uFFFD');
+  });
+  const { metadata, tensors } = body(recipe.family, recipe, name, (token) => (rare[token] ? 0.75 : 1));
+  return {
+    metadata: {
+      'general.architecture': { type: 'string', value: architecture },
+      'general.name': { type: 'string', value: `TierKV ${name}` },
+      'general.file_type': { type: 'u32', value: FILE_TYPES[recipe.matrices] },
+      'general.quantization_version': { type: 'u32', value: 2 },
+      ...Object.fromEntries(
+        Object.entries(metadata).map(([key, value]) => [`${architecture}.${key}`, value]),
+      ),
+      ...tokenizerMetadata(vocabulary),
+      ...(recipe.family === 'bert' ? { 'tokenizer.ggml.token_type_count': { type: 'u32', value: 2 } } : {}),
+    },
+    tensors,
+  };
+}
+
+/** Eight hexadecimal digits that change with a recipe, the corpus, the template or {@link VERSION}. */
+export function fingerprint(name: ModelName): string {
+  const parts = [VERSION, name, RECIPES[name], SPECIALS, CHAT_TEMPLATE, corpus()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,108 @@
+/**
+ * The process of one rank: an engine and its scheduler behind a transport. It has no life without its parent,
+ * which starts it, tells it what to load, and whose end ends it.
+ */
+import { openLlamaEngine } from '../engine/llama/llama-engine.ts';
+import type { SchedulerOutput } from '../scheduler/output.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
+import { systemClock } from '../shared/clock.ts';
+import { toFailure } from '../shared/errors.ts';
+import { type FromRankMessage, parseToRank, type ToRankMessage } from '../shared/messages.ts';
+import type { Transport } from '../transport/transport.ts';
+import { connectToServer } from '../transport/unix-socket.ts';
+import { RANK_ADDRESS_VARIABLE } from './rank-environment.ts';
+
+type StartMessage = Extract<ToRankMessage, { type: 'start' }>;
+type Handler = (message: ToRankMessage) => void;
+
+/** Ends now, also while the library computes on another thread: its exit handlers would race with that. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+// Signals to the whole process group are for the parent, which first lets requests finish.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+process.on('disconnect', die);
+
+const address = process.env[RANK_ADDRESS_VARIABLE];
+if (!address || !process.connected) {
+  console.error('This is a part of TierKV that only its server starts.');
+  process.exit(1);
+}
+await serve(await connectToServer(address));
+
+async function serve(transport: Transport): Promise<void> {
+  const send = (message: FromRankMessage) => transport.send(message);
+  let handle: Handler = (message) => {
+    if (message.type !== 'start') throw new Error(`'${message.type}' came before 'start'.`);
+    void start(message, send).then((handler) => {
+      if (handler) handle = handler;
+    });
+  };
+  transport.onClose(die);
+  transport.onMessage((message) => handle(parseToRank(message)));
+}
+
+async function start(
+  message: StartMessage,
+  send: (message: FromRankMessage) => void,
+): Promise<Handler | undefined> {
+  try {
+    const onProgress = progressReporter(send);
+    const engine = await openLlamaEngine({ ...message.engine, onProgress });
+    const scheduler = new Scheduler(engine, message.limits, rankOutput(send), systemClock);
+    void scheduler.run().then(() => process.exit(0));
+    send({ type: 'ready', model: engine.model });
+    return (next) => handleRequest(scheduler, next, send);
+  } catch (error) {
+    const { code, message: text, cause } = toFailure(error);
+    if (cause) console.error(cause);
+    send({ type: 'start-failed', code, message: text });
+    return undefined;
+  }
+}
+
+function handleRequest(
+  scheduler: Scheduler,
+  message: ToRankMessage,
+  send: (message: FromRankMessage) => void,
+): void {
+  switch (message.type) {
+    case 'generate':
+      return scheduler.submit(message);
+    case 'abort':
+      return scheduler.abort(message.id);
+    case 'inspect':
+      return send({ type: 'inspected', call: message.call, report: scheduler.report() });
+    case 'stop':
+      void scheduler.stop();
+      return;
+    case 'start':
+      throw new Error('The rank was started twice.');
+    default:
+      message satisfies never;
+  }
+}
+
+function rankOutput(send: (message: FromRankMessage) => void): SchedulerOutput {
+  return {
+    started: (id, cachedTokens) => send({ type: 'started', id, cachedTokens }),
+    tokens: (ids, tokens, logprobs) =>
+      send(logprobs ? { type: 'tokens', ids, tokens, logprobs } : { type: 'tokens', ids, tokens }),
+    finished: (id, reason, stop) =>
+      send(stop ? { type: 'finished', id, reason, stop } : { type: 'finished', id, reason }),
+    failed: (id, { code, message }) => send({ type: 'failed', id, code, message }),
+  };
+}
+
+/** The library reports every tensor; a message per percent is enough. */
+function progressReporter(send: (message: FromRankMessage) => void): (fraction: number) => void {
+  let last = -1;
+  return (fraction) => {
+    const percent = Math.floor(fraction * 100);
+    if (percent === last) return;
+    last = percent;
+    send({ type: 'loading', fraction });
+  };
+}

@@ -1,0 +1,290 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import type { ModelInfo, TokenLogprobs } from '../engine/engine.ts';
+import { systemClock } from '../shared/clock.ts';
+import { withDeadline } from '../shared/deadline.ts';
+import { Failure, failure, isErrorCode } from '../shared/errors.ts';
+import {
+  type FinishedMessage,
+  type FromRankMessage,
+  type GenerateMessage,
+  parseFromRank,
+  type RankReport,
+  type SchedulerLimits,
+  type ToRankMessage,
+} from '../shared/messages.ts';
+import type { Transport } from '../transport/transport.ts';
+import { listenForRank } from '../transport/unix-socket.ts';
+import { rankEnvironment } from './rank-environment.ts';
+
+const CONNECT_DEADLINE_MS = 30_000;
+const INSPECT_DEADLINE_MS = 2_000;
+const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 30_000;
+/** A rank that served this long was healthy: its next restart does not wait longer than the first. */
+const HEALTHY_MS = 60_000;
+/** What the library said last before its process died. */
+const LAST_WORDS = 8;
+
+/** Where one request's results go. It ends with exactly one `finished` or `failed`. */
+export interface AnswerListener {
+  started(cachedTokens: number): void;
+  token(token: number, logprobs: TokenLogprobs | null): void;
+  finished(message: FinishedMessage): void;
+  failed(failure: Failure): void;
+}
+
+export interface RankOptions {
+  engine: Extract<ToRankMessage, { type: 'start' }>['engine'];
+  limits: SchedulerLimits;
+  log: Logger;
+  onProgress?: (fraction: number) => void;
+}
+
+type State = 'starting' | 'ready' | 'down' | 'stopped';
+
+/**
+ * One rank as the server sees it: its process, started again with backoff whenever it dies, and the requests that
+ * it holds. When it dies, they end with `rank_lost`.
+ */
+export class Rank {
+  readonly index: number;
+  readonly #options: RankOptions;
+  readonly #log: Logger;
+  readonly #answers = new Map<number, AnswerListener>();
+  readonly #inspections = new Map<number, (report: RankReport) => void>();
+  readonly #ended = new AbortController();
+  #state: State = 'starting';
+  #process: ChildProcess | undefined;
+  #transport: Transport | undefined;
+  #lastWords: string[] = [];
+  #calls = 0;
+  #restarts = 0;
+
+  constructor(index: number, options: RankOptions) {
+    this.index = index;
+    this.#options = options;
+    this.#log = options.log.child({ rank: index });
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Requests that it holds. */
+  get load(): number {
+    return this.#answers.size;
+  }
+
+  /** Starts the process and loads the model. Rejects with the reason when it cannot serve; then it is not retried. */
+  async start(): Promise<ModelInfo> {
+    try {
+      const { model, gone } = await this.#launch();
+      void this.#keepAlive(gone);
+      return model;
+    } catch (error) {
+      this.#state = 'stopped';
+      this.#kill();
+      throw error;
+    }
+  }
+
+  /** Hands a request over. The listener hears of it, also when the rank is down. */
+  generate(message: Omit<GenerateMessage, 'type'>, listener: AnswerListener): void {
+    if (this.#state !== 'ready') {
+      listener.failed(failure('no_rank', undefined));
+      return;
+    }
+    this.#answers.set(message.id, listener);
+    this.#send({ type: 'generate', ...message });
+  }
+
+  /** The listener hears nothing more. */
+  abort(id: number): void {
+    if (this.#answers.delete(id)) this.#send({ type: 'abort', id });
+  }
+
+  /** What the rank holds now, from the rank itself; rejects with `no_rank` or `deadline_exceeded`. */
+  async inspect(): Promise<RankReport> {
+    if (this.#state !== 'ready') throw failure('no_rank', undefined);
+    const call = this.#calls++;
+    const report = new Promise<RankReport>((resolve) => {
+      this.#inspections.set(call, resolve);
+    });
+    this.#send({ type: 'inspect', call });
+    const params = { what: `Asking rank ${this.index}`, seconds: INSPECT_DEADLINE_MS / 1000 };
+    return withDeadline(report, INSPECT_DEADLINE_MS, 'deadline_exceeded', params).finally(() =>
+      this.#inspections.delete(call),
+    );
+  }
+
+  /** Ends the process: by asking, then by killing when it takes longer than the grace period. */
+  async stop(graceMs: number): Promise<void> {
+    this.#state = 'stopped';
+    this.#ended.abort();
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    this.#send({ type: 'stop' });
+    const timer = setTimeout(() => this.#kill(), graceMs);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  async #keepAlive(gone: Promise<void>): Promise<void> {
+    let backoff = FIRST_BACKOFF_MS;
+    let died = gone;
+    for (;;) {
+      const since = systemClock.now();
+      await died;
+      if (this.#state === 'stopped') return;
+      if (systemClock.now() - since > HEALTHY_MS) backoff = FIRST_BACKOFF_MS;
+      await systemClock.sleep(backoff, this.#ended.signal);
+      backoff = Math.min(backoff * 2, LONGEST_BACKOFF_MS);
+      if (this.#ended.signal.aborted) return;
+      this.#restarts++;
+      const life = await this.#launch().catch((error: unknown) => {
+        if (!this.#ended.signal.aborted) this.#log.error({ err: error }, 'the rank did not come back');
+        this.#kill();
+      });
+      died = life?.gone ?? Promise.resolve();
+    }
+  }
+
+  /** One life of the process. Resolves when it serves; `gone` when it has ended and its requests are answered. */
+  async #launch(): Promise<{ model: ModelInfo; gone: Promise<void> }> {
+    this.#state = 'starting';
+    this.#lastWords = [];
+    const listener = await listenForRank();
+    const child = this.#fork(listener.address);
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
+    const connecting = AbortSignal.any([AbortSignal.timeout(CONNECT_DEADLINE_MS), abortWhen(exited)]);
+    const transport = await listener.accept(connecting).catch((cause: unknown) => {
+      throw failure('engine_failed', { reason: this.#whyDied(child) }, { cause });
+    });
+    this.#transport = transport;
+    const gone = Promise.all([exited, new Promise<void>((resolve) => transport.onClose(resolve))]).then(() =>
+      this.#loseEverything(child),
+    );
+    const model = await new Promise<ModelInfo>((resolve, reject) => {
+      const early = { ready: resolve, failed: reject };
+      transport.onMessage((message) => this.#receive(parseFromRank(message), early));
+      void gone.then(() => reject(failure('engine_failed', { reason: this.#whyDied(child) })));
+      const { engine, limits } = this.#options;
+      this.#send({ type: 'start', rank: this.index, engine, limits });
+    });
+    this.#state = 'ready';
+    return { model, gone };
+  }
+
+  #fork(address: string): ChildProcess {
+    // The sources run as they are; the published package holds them compiled.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const child = fork(fileURLToPath(new URL(`./rank-process.${extension}`, import.meta.url)), {
+      env: rankEnvironment(address),
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    });
+    this.#process = child;
+    // llama.cpp writes to stderr; a callback into JavaScript could stall its threads.
+    if (child.stderr) {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        this.#lastWords = [...this.#lastWords, line].slice(-LAST_WORDS);
+        this.#log.debug({ native: line }, 'llama.cpp');
+      });
+    }
+    return child;
+  }
+
+  #receive(
+    message: FromRankMessage,
+    early: { ready(model: ModelInfo): void; failed(failure: Failure): void },
+  ): void {
+    switch (message.type) {
+      case 'tokens':
+        for (const [i, id] of message.ids.entries()) {
+          const token = message.tokens[i];
+          if (token !== undefined) this.#answers.get(id)?.token(token, message.logprobs?.[i] ?? null);
+        }
+        return;
+      case 'started':
+        return this.#answers.get(message.id)?.started(message.cachedTokens);
+      case 'finished':
+        return this.#takeAnswer(message.id)?.finished(message);
+      case 'failed':
+        return this.#takeAnswer(message.id)?.failed(fromWire(message));
+      case 'inspected':
+        return this.#inspections.get(message.call)?.(message.report);
+      case 'loading':
+        return this.#options.onProgress?.(message.fraction);
+      case 'ready':
+        return early.ready(message.model);
+      case 'start-failed':
+        return early.failed(fromWire(message));
+      default:
+        message satisfies never;
+    }
+  }
+
+  #takeAnswer(id: number): AnswerListener | undefined {
+    const listener = this.#answers.get(id);
+    this.#answers.delete(id);
+    return listener;
+  }
+
+  #loseEverything(child: ChildProcess): void {
+    this.#transport = undefined;
+    const expected = this.#state === 'stopped';
+    if (!expected) {
+      this.#state = 'down';
+      const { exitCode, signalCode } = child;
+      this.#log.error(
+        { exitCode, signalCode, requests: this.#answers.size, lastWords: this.#lastWords },
+        'the rank died',
+      );
+    }
+    const lost = [...this.#answers.values()];
+    this.#answers.clear();
+    for (const listener of lost) {
+      listener.failed(
+        expected ? failure('shutting_down', undefined) : failure('rank_lost', { rank: this.index }),
+      );
+    }
+  }
+
+  #whyDied(child: ChildProcess): string {
+    const how =
+      child.signalCode ?? (child.exitCode === null ? 'did not connect' : `exit status ${child.exitCode}`);
+    return `rank ${this.index} did not start (${how})${this.#lastWords.length > 0 ? `: ${this.#lastWords.join(' | ')}` : ''}`;
+  }
+
+  #send(message: ToRankMessage): void {
+    this.#transport?.send(message);
+  }
+
+  #kill(): void {
+    this.#process?.kill('SIGKILL');
+  }
+}
+
+function abortWhen(promise: Promise<void>): AbortSignal {
+  const controller = new AbortController();
+  void promise.then(() => controller.abort());
+  return controller.signal;
+}
+
+function fromWire({ code, message }: { code: string; message: string }): Failure {
+  return isErrorCode(code) ? new Failure(code, message) : failure('internal', undefined);
+}

@@ -1,0 +1,32 @@
+/**
+ * What one schema may cost. llama.cpp compiles the grammar on the server's own thread and walks it at every
+ * token, so each limit stops a schema before it can slow down everybody's requests. The first five are at or
+ * above what OpenAI documents for structured outputs.
+ */
+export const LIMITS = {
+  /** Schemas inside of schemas; a `$ref` starts again from zero. */
+  depth: 32,
+  /** Schemas in one document, those that merging creates included. */
+  schemas: 10_000,
+  properties: 5_000,
+  enumValues: 5_000,
+  /** Characters of all property names, enum and const values together. */
+  literalCharacters: 120_000,
+  /** Per object: each optional property is one more way on at every comma. */
+  optionalProperties: 256,
+  /** minLength, maxLength, minItems, maxItems. */
+  repetitions: 1_000_000,
+  patternLength: 1_000,
+  patternNesting: 16,
+  /** Characters that a pattern can tell apart once its counted repetitions are written out. */
+  patternPositions: 2_000,
+  grammarBytes: 256 * 1024,
+  /** Elements of the compiled grammar, counted repetitions written out. */
+  elements: 500_000,
+  /** Ways to begin one rule: llama.cpp follows each one separately, and keeps one stack for each. */
+  beginnings: 2_000,
+  /** The same, summed over all rules: the cost of llama.cpp's search for left recursion. */
+  totalBeginnings: 2_000_000,
+  /** Rules that begin with a rule that begins with a rule...: the depth of the same search, which recurses. */
+  beginningDepth: 500,
+} as const;
