@@ -138,6 +138,8 @@ export interface Vocabulary {
   readonly endText: string;
   readonly name: string;
   readonly trainedContext: number;
+  /** K and V values of one token over all layers, each; undefined where the file does not say. */
+  readonly kvValuesPerToken: number | undefined;
   /**
    * @param addSpecial whether the model's begin (and end) tokens are added
    * @param parseSpecial whether special tokens written out in the text become those tokens

@@ -73,7 +73,10 @@ export class Tokenizer {
     return id;
   }
 
-  /** Token ids of a text; special tokens that are spelled in it count as themselves. */
+  /**
+   * Token ids of a text; special tokens that are spelled in it count as themselves. The same as llama.cpp's,
+   * but for characters that its Unicode tables do not have yet.
+   */
   encode(text: string): number[] {
     const ids: number[] = [];
     for (const piece of text.split(this.#cut)) {

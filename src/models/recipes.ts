@@ -76,6 +76,9 @@ const SPECIALS: readonly Special[] = [
 /** `llama_ftype` in llama.h. */
 const FILE_TYPES: Readonly<Record<TensorType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7 };
 
+/** Control characters except tab and line feed, and bytes that are only part of a character. */
+const UNPRINTABLE = /(?![\t\n])\p{Cc}|\uFFFD/u;
+
 /** The tokenizer of a model: the same merges for all, more of them for a larger vocabulary. */
 export function tokenizer(name: ModelName): Tokenizer {
   return train(corpus(), RECIPES[name].vocabulary, SPECIALS);
@@ -102,9 +105,9 @@ export function model(name: ModelName): GgufFile {
   const recipe: Recipe = RECIPES[name];
   const architecture = recipe.architecture ?? recipe.family;
   const vocabulary = tokenizer(name);
-  // Random logits would choose all tokens alike: make answers end seldom and be mostly whole characters.
+  // Random logits would choose all tokens alike: make answers end seldom and be mostly printable.
   const rare = vocabulary.tokens.map((_, id) => {
-    return vocabulary.types[id] !== TokenType.normal || vocabulary.decode([id]).includes('\uFFFD');
+    return vocabulary.types[id] !== TokenType.normal || UNPRINTABLE.test(vocabulary.decode([id]));
   });
   const { metadata, tensors } = body(recipe.family, recipe, name, (token) => (rare[token] ? 0.75 : 1));
   return {

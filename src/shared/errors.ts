@@ -51,7 +51,6 @@ const TABLE = {
   ),
   no_rank: row(503, () => 'No rank is ready to serve. Try again in a moment.'),
   shutting_down: row(503, () => 'The server is shutting down.'),
-  overloaded: row(503, () => 'The server is overloaded. Try again in a moment.'),
   deadline_exceeded: row(
     504,
     (p: { what: string; seconds: number }) => `${p.what} took longer than ${p.seconds} s.`,

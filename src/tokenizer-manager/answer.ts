@@ -59,10 +59,22 @@ export class Answer implements AnswerListener {
   #finish: Finish | undefined;
   #failure: Failure | undefined;
 
+  /** Resolves when the answer has ended, however. */
+  readonly ended: Promise<void>;
+  readonly #resolveEnded: () => void;
+
   constructor(options: AnswerOptions) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
     this.#options = options;
     this.#detokenizer = new Detokenizer(options.vocabulary, options.special);
     this.#stops = new StopStrings(options.stopStrings);
+  }
+
+  /** How it ended; undefined while it goes on, and when it failed. */
+  get finish(): Finish | undefined {
+    return this.#finish;
   }
 
   /** The parts in order, the last one with `finish`. Throws when the answer failed. Read once. */
@@ -86,37 +98,36 @@ export class Answer implements AnswerListener {
   }
 
   token(id: number, logprobs: TokenLogprobs | null): void {
-    if (this.#ended) return;
+    if (this.#over) return;
     this.#take(id, logprobs);
     this.#scan(this.#detokenizer.push(id));
     this.#wakeup.signal();
   }
 
   finished({ reason, stop }: FinishedMessage): void {
-    if (this.#ended) return;
+    if (this.#over) return;
     if (stop) {
       this.#take(stop.token, stop.logprobs);
       if (this.#options.keepStop) this.#scan(this.#detokenizer.push(stop.token));
     }
-    if (!this.#ended) this.#scan(this.#detokenizer.end());
-    if (this.#ended) return;
+    if (!this.#over) this.#scan(this.#detokenizer.end());
+    if (this.#over) return;
     this.#text += this.#stops.end();
     this.#end(reason, stop?.token);
   }
 
   failed(failure: Failure): void {
-    if (this.#ended) return;
+    if (this.#over) return;
     this.#failure = failure;
-    this.#wakeup.signal();
-    this.#options.onEnd();
+    this.#announceEnd();
   }
 
   /** Ends the answer where it is: the client asked for that. */
   abort(): void {
-    if (!this.#ended) this.#end('abort', undefined);
+    if (!this.#over) this.#end('abort', undefined);
   }
 
-  get #ended(): boolean {
+  get #over(): boolean {
     return this.#finish !== undefined || this.#failure !== undefined;
   }
 
@@ -140,7 +151,12 @@ export class Answer implements AnswerListener {
 
   #end(reason: FinishReason, matched: string | number | undefined): void {
     this.#finish = { reason, matched, completionTokens: this.#generated, cachedTokens: this.#cachedTokens };
+    this.#announceEnd();
+  }
+
+  #announceEnd(): void {
     this.#wakeup.signal();
     this.#options.onEnd();
+    this.#resolveEnded();
   }
 }

@@ -50,6 +50,7 @@ class LlamaVocabulary implements Vocabulary {
   readonly endText: string;
   readonly name: string;
   readonly trainedContext: number;
+  readonly kvValuesPerToken: number | undefined;
 
   constructor(llama: Llama, model: Pointer) {
     this.#llama = llama;
@@ -60,7 +61,15 @@ class LlamaVocabulary implements Vocabulary {
     this.beginText = this.#specialText(llama.llama_vocab_bos(this.#pointer));
     this.endText = this.#specialText(llama.llama_vocab_eos(this.#pointer));
     this.name = metadata(llama, model, 'general.name') ?? 'model';
-    this.trainedContext = llama.llama_model_n_ctx_train(model);
+    // The library reads its hyperparameters only with the weights.
+    const architecture = metadata(llama, model, 'general.architecture') ?? '';
+    const number = (key: string) => Number(metadata(llama, model, `${architecture}.${key}`)) || undefined;
+    this.trainedContext = number('context_length') ?? 0;
+    const [layers, heads, width] = [number('block_count'), number('attention.head_count'), number('embedding_length')];
+    if (layers && heads && width) {
+      const kvHeads = number('attention.head_count_kv') ?? heads;
+      this.kvValuesPerToken = layers * kvHeads * (number('attention.key_length') ?? width / heads);
+    }
   }
 
   async tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Int32Array> {

@@ -1,4 +1,4 @@
-import { between, choice, type Grammar, type Node, sequence, text } from './grammar.ts';
+import { between, choice, EMPTY, type Grammar, type Node, sequence, text } from './grammar.ts';
 import { optional, repeated } from './repetition.ts';
 
 /** Texts made of digits: those with at least one digit, if any, and whether nothing at all is one as well. */
@@ -52,7 +52,7 @@ export interface FractionBounds {
  */
 export function fraction(grammar: Grammar, bounds: FractionBounds, room: number): Node | undefined {
   const { some, none } = inBounds(grammar, bounds, room);
-  if (!some) return none ? text('') : undefined;
+  if (!some) return none ? EMPTY : undefined;
   const withPoint = sequence(text('.'), some);
   return none ? optional(withPoint) : withPoint;
 }

@@ -44,7 +44,12 @@ export function constraintsOf(schema: SchemaObject, place: Place): string[] {
 }
 
 /** Refuses what stands beside `keyword`, save what is in `allowed`. */
-export function refuseBeside(keyword: string, allowed: readonly string[], schema: SchemaObject, place: Place): void {
+export function refuseBeside(
+  keyword: string,
+  allowed: readonly string[],
+  schema: SchemaObject,
+  place: Place,
+): void {
   const other = constraintsOf(schema, place).find((key) => key !== keyword && !allowed.includes(key));
   if (other) refuse(place, `'${other}' beside '${keyword}' is not supported`);
 }
@@ -61,7 +66,11 @@ export function typesOf(schema: SchemaObject, place: Place): readonly SchemaType
   }
   const types = (Array.isArray(given) ? given : [given]) as unknown[];
   for (const type of types) {
-    if (!isType(type)) refuse(place, `type ${JSON.stringify(type)?.slice(0, 60)} is not supported`);
+    if (!isType(type))
+      refuse(
+        place,
+        `${typeof type === 'string' ? `type '${type.slice(0, 60)}'` : 'a type that is no name'} is not supported`,
+      );
   }
   if (types.length === 0) refuse(place, 'no value can satisfy an empty list of types');
   return withoutRepeats(types as SchemaType[]);

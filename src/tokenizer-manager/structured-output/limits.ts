@@ -6,6 +6,8 @@
 export const LIMITS = {
   /** Schemas inside of schemas; a `$ref` starts again from zero. */
   depth: 32,
+  /** The same for any JSON value, in enum and const too. */
+  jsonDepth: 200,
   /** Schemas in one document, those that merging creates included. */
   schemas: 10_000,
   properties: 5_000,

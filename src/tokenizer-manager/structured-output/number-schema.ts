@@ -23,7 +23,10 @@ export function integerSchema(grammar: Grammar, schema: SchemaObject, place: Pla
   if (step !== undefined && step !== 1) refuse(place, "'multipleOf' is not supported");
   const { low, high } = boundsOf(schema, place);
   if (!low && !high) return anyInteger(grammar);
-  const digits = Math.max(MAX_DIGITS, ...[low, high].map((bound) => (bound ? toDecimal(bound.value).whole.length + 1 : 0)));
+  const digits = Math.max(
+    MAX_DIGITS,
+    ...[low, high].map((bound) => (bound ? toDecimal(bound.value).whole.length + 1 : 0)),
+  );
   const farthest = 10n ** BigInt(digits) - 1n;
   const min = low ? BigInt(low.exclusive ? Math.floor(low.value) : Math.ceil(low.value)) : -farthest;
   const max = high ? BigInt(high.exclusive ? Math.ceil(high.value) : Math.floor(high.value)) : farthest;
@@ -69,7 +72,12 @@ function absolute({ value, exclusive }: Bound): DecimalBound {
 }
 
 /** Numbers of zero or more from `low` to `high`; `undefined` if there is none. */
-function magnitudes(grammar: Grammar, low: DecimalBound, high: DecimalBound | undefined, place: Place): Node | undefined {
+function magnitudes(
+  grammar: Grammar,
+  low: DecimalBound,
+  high: DecimalBound | undefined,
+  place: Place,
+): Node | undefined {
   const wholeDigits = Math.max(low.whole.length, high?.whole.length ?? 0);
   const room = Math.max(1, PRECISE_DIGITS - wholeDigits);
   for (const bound of [low, high]) {
@@ -104,7 +112,11 @@ function boundsOf(schema: SchemaObject, place: Place): { low: Bound | undefined;
   };
   const low = stricter(bound('minimum', false), bound('exclusiveMinimum', true), (a, b) => a > b);
   const high = stricter(bound('maximum', false), bound('exclusiveMaximum', true), (a, b) => a < b);
-  if (low && high && (low.value > high.value || (low.value === high.value && (low.exclusive || high.exclusive)))) {
+  if (
+    low &&
+    high &&
+    (low.value > high.value || (low.value === high.value && (low.exclusive || high.exclusive)))
+  ) {
     refuse(place, 'no number is within its bounds');
   }
   return { low, high };

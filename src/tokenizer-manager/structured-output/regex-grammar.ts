@@ -8,9 +8,15 @@ import { optional, repeated } from './repetition.ts';
 const NOT_RAW = subtractRanges([[0, 0x10ffff]], RAW_CHARACTERS);
 
 /** JSON's two-character escapes, by the character that each one stands for. */
-const SHORT_ESCAPES: readonly (readonly [codePoint: number, escape: string])[] = ['"', '\\', '\b', '\f', '\n', '\r', '\t'].map(
-  (character) => [character.charCodeAt(0), JSON.stringify(character).slice(1, -1)],
-);
+const SHORT_ESCAPES: readonly (readonly [codePoint: number, escape: string])[] = [
+  '"',
+  '\\',
+  '\b',
+  '\f',
+  '\n',
+  '\r',
+  '\t',
+].map((character) => [character.charCodeAt(0), JSON.stringify(character).slice(1, -1)]);
 
 /**
  * The content of a JSON string that matches one of the alternatives. An end without an anchor takes any
@@ -40,7 +46,8 @@ function toNode(grammar: Grammar, regex: Regex): Node {
     case 'repeat': {
       const item = toNode(grammar, regex.item);
       if (regex.min === 0 && regex.max === 1) return optional(item);
-      if (sizeOf(regex.item).min === 0) throw new SyntaxError('a repeated group must not match an empty string');
+      if (sizeOf(regex.item).min === 0)
+        throw new SyntaxError('a repeated group must not match an empty string');
       return repeated(grammar, item, regex.min, regex.max);
     }
   }
@@ -49,7 +56,9 @@ function toNode(grammar: Grammar, regex: Regex): Node {
 /** One character of the set in JSON's spelling. Control characters count only if they have a short escape. */
 function stringCharacterIn(set: readonly CodePointRange[]): Node {
   const raw = subtractRanges(set, NOT_RAW);
-  const escapes = SHORT_ESCAPES.filter(([codePoint]) => rangesInclude(set, codePoint)).map(([, escape]) => text(escape));
+  const escapes = SHORT_ESCAPES.filter(([codePoint]) => rangesInclude(set, codePoint)).map(([, escape]) =>
+    text(escape),
+  );
   const spellings = raw.length > 0 ? [oneOf(raw), ...escapes] : escapes;
   if (spellings.length === 0) throw new SyntaxError('a character class has nothing that JSON text can show');
   return choice(spellings);

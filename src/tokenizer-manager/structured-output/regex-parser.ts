@@ -31,7 +31,9 @@ class Parser {
       alternatives.push({ start, body, end: this.#take('$') });
     } while (this.#take('|'));
     if (this.#at === this.#pattern.length) return alternatives;
-    throw new SyntaxError(this.#peek() === ')' ? "')' without '('" : `'${this.#peek()}' is only supported at the ends`);
+    throw new SyntaxError(
+      this.#peek() === ')' ? "')' without '('" : `'${this.#peek()}' is only supported at the ends`,
+    );
   }
 
   #peek(): string {
@@ -58,7 +60,12 @@ class Parser {
     if (/^[*+?{]/.test(this.#peek())) throw new SyntaxError('two quantifiers in a row');
     const [quantifier, from, comma, to] = found;
     if (from === undefined) {
-      return { kind: 'repeat', item, min: quantifier[0] === '+' ? 1 : 0, max: quantifier[0] === '?' ? 1 : undefined };
+      return {
+        kind: 'repeat',
+        item,
+        min: quantifier[0] === '+' ? 1 : 0,
+        max: quantifier[0] === '?' ? 1 : undefined,
+      };
     }
     const min = Number(from);
     const max = to ? Number(to) : comma ? undefined : min;
@@ -72,8 +79,8 @@ class Parser {
     if (this.#take('[')) return { kind: 'set', set: this.#class() };
     if (this.#take('.')) return { kind: 'set', set: DOT };
     if (this.#take('\\')) {
-      const escape = this.#escape();
-      return { kind: 'set', set: 'set' in escape ? escape.set : [[escape.codePoint, escape.codePoint]] };
+      const found = this.#escape();
+      return { kind: 'set', set: 'set' in found ? found.set : [[found.codePoint, found.codePoint]] };
     }
     const character = this.#character();
     if ('*+?{}]'.includes(character)) throw new SyntaxError(`'${character}' must be escaped here`);
@@ -91,7 +98,9 @@ class Parser {
     const items = [this.#sequence()];
     while (this.#take('|')) items.push(this.#sequence());
     if (!this.#take(')')) {
-      throw new SyntaxError(this.#peek() === '' ? "'(' without ')'" : 'anchors are only supported at the ends');
+      throw new SyntaxError(
+        this.#peek() === '' ? "'(' without ')'" : 'anchors are only supported at the ends',
+      );
     }
     this.#nesting--;
     return items.length === 1 ? items[0]! : { kind: 'choice', items };
@@ -128,10 +137,10 @@ class Parser {
   }
 
   #escape(): Escape {
-    const escape = readEscape(this.#pattern.slice(this.#at, this.#at + 10));
-    if (!escape) throw new SyntaxError(`'\\${this.#peek()}' is not supported`);
-    this.#at += escape.length;
-    return escape;
+    const found = readEscape(this.#pattern.slice(this.#at, this.#at + 10));
+    if (!found) throw new SyntaxError(`'\\${this.#peek()}' is not supported`);
+    this.#at += found.length;
+    return found;
   }
 
   #character(): string {

@@ -27,8 +27,19 @@ export function sizeOf(regex: Regex): RegexSize {
       return { min: 1, max: 1, positions: 1 };
     case 'repeat': {
       const item = sizeOf(regex.item);
-      const max = regex.max === undefined ? (item.max === 0 ? 0 : Infinity) : regex.max === 0 ? 0 : item.max * regex.max;
-      return { min: item.min * regex.min, max, positions: item.positions * (regex.max ?? Math.max(1, regex.min)) };
+      const max =
+        regex.max === undefined
+          ? item.max === 0
+            ? 0
+            : Infinity
+          : regex.max === 0
+            ? 0
+            : item.max * regex.max;
+      return {
+        min: item.min * regex.min,
+        max,
+        positions: item.positions * (regex.max ?? Math.max(1, regex.min)),
+      };
     }
     case 'sequence': {
       const sizes = regex.items.map(sizeOf);

@@ -1,4 +1,5 @@
 import { failure } from '../../shared/errors.ts';
+import { LIMITS } from './limits.ts';
 
 /** A schema that is an object. Its keys come from the client: read them with {@link own} only. */
 export type SchemaObject = Readonly<Record<string, unknown>>;
@@ -11,6 +12,20 @@ export interface Place {
   readonly depth: number;
   /** The request field that holds the document. */
   readonly param: string;
+}
+
+/**
+ * Refuses a document so deep that a recursive function could run out of stack on it.
+ * @throws `unsupported_schema`
+ */
+export function checkDepth(document: unknown, place: Place): void {
+  let level = [document];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > LIMITS.jsonDepth) refuse(place, 'it is nested too deeply');
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
 }
 
 const LONGEST_PATH = 200;

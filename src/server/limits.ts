@@ -1,0 +1,106 @@
+import os from 'node:os';
+import type { Vocabulary } from '../engine/engine.ts';
+import type { KvCacheType } from '../engine/llama/llama-engine.ts';
+import { failure } from '../shared/errors.ts';
+
+/** What the operator may set; undefined is derived from the model and the machine. */
+export interface RequestedLimits {
+  contextLength: number | undefined;
+  maxTotalTokens: number | undefined;
+  maxRunningRequests: number | undefined;
+  chunkedPrefillSize: number | undefined;
+  maxPrefillTokens: number | undefined;
+  maxQueuedRequests: number | undefined;
+  threads: number | undefined;
+}
+
+/** What is in effect, per rank. All but `threads` and the request counts in tokens. */
+export interface Limits {
+  contextLength: number;
+  maxTotalTokens: number;
+  maxRunningRequests: number;
+  chunkedPrefillSize: number;
+  maxPrefillTokens: number;
+  maxQueuedRequests: number;
+  threads: number;
+  /** Memory of the KV cells; undefined where the model file does not say. */
+  kvBytes: number | undefined;
+}
+
+/** Where a model was trained for more, a longer context must be asked for: it costs memory at start. */
+const DEFAULT_CONTEXT = 32_768;
+/** The share of the free memory that KV cells take unasked. */
+const MEMORY_SHARE = 0.25;
+const SMALLEST_CONTEXT = 256;
+/** llama.cpp knows 256 sequence ids; some are kept for prefixes. */
+const MOST_RUNNING = 192;
+const DEFAULT_RUNNING = 64;
+const DEFAULT_QUEUED = 1024;
+const DEFAULT_PREFILL = 512;
+/** A chunk is how long decoding requests wait: shorter where prefill is slow. */
+const CPU_CHUNK = 128;
+const GPU_CHUNK = 512;
+
+/** Bytes of one value in each KV type; quantised blocks of 32 carry a scale of two bytes. */
+const VALUE_BYTES: Record<KvCacheType, number> = { f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
+
+export interface Machine {
+  freeMemory: number;
+  cores: number;
+  ranks: number;
+  gpu: boolean;
+}
+
+export function thisMachine(ranks: number, gpu: boolean): Machine {
+  return { freeMemory: os.freemem(), cores: os.availableParallelism(), ranks, gpu };
+}
+
+/**
+ * Fills in what the operator left open. Pure.
+ *
+ * @throws `bad_option` when two settings contradict each other
+ */
+export function deriveLimits(
+  asked: RequestedLimits,
+  model: Pick<Vocabulary, 'trainedContext' | 'kvValuesPerToken'>,
+  kvCacheType: KvCacheType,
+  machine: Machine,
+): Limits {
+  const { kvValuesPerToken } = model;
+  const bytesPerToken = kvValuesPerToken && 2 * kvValuesPerToken * VALUE_BYTES[kvCacheType];
+  const affordable = bytesPerToken
+    ? Math.max(SMALLEST_CONTEXT, Math.floor((machine.freeMemory * MEMORY_SHARE) / machine.ranks / bytesPerToken))
+    : Number.POSITIVE_INFINITY;
+  const trained = model.trainedContext || DEFAULT_CONTEXT;
+  const total = asked.maxTotalTokens ?? Math.min(2 * (asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)), affordable);
+  // Cells come in multiples of 256.
+  const maxTotalTokens = Math.max(asked.contextLength ?? 0, Math.ceil(total / 256) * 256);
+  const contextLength = asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT, maxTotalTokens);
+  if (asked.maxTotalTokens !== undefined && contextLength > asked.maxTotalTokens) {
+    const reason = `--context-length ${contextLength} does not fit into --max-total-tokens ${asked.maxTotalTokens}.`;
+    throw failure('bad_option', { reason });
+  }
+  const maxRunningRequests = Math.min(asked.maxRunningRequests ?? DEFAULT_RUNNING, MOST_RUNNING);
+  const chunkedPrefillSize = asked.chunkedPrefillSize ?? (machine.gpu ? GPU_CHUNK : CPU_CHUNK);
+  return {
+    contextLength,
+    maxTotalTokens,
+    maxRunningRequests,
+    chunkedPrefillSize,
+    maxPrefillTokens: asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize),
+    maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
+    threads: asked.threads ?? defaultThreads(machine),
+    kvBytes: bytesPerToken && Math.ceil(bytesPerToken * maxTotalTokens),
+  };
+}
+
+/** Half of the logical cores where there are many: the second thread of a core only gets in the first one's way. */
+function defaultThreads({ cores, ranks }: Machine): number {
+  const physical = cores > 4 ? Math.ceil(cores / 2) : cores;
+  return Math.max(1, Math.floor(physical / ranks));
+}
+
+/** Tokens of the largest batch that a step can build. */
+export function batchTokens({ maxRunningRequests, chunkedPrefillSize, maxPrefillTokens }: Limits): number {
+  return Math.max(maxRunningRequests + chunkedPrefillSize, maxPrefillTokens);
+}
