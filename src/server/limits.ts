@@ -69,10 +69,15 @@ export function deriveLimits(
   const { kvValuesPerToken } = model;
   const bytesPerToken = kvValuesPerToken && 2 * kvValuesPerToken * VALUE_BYTES[kvCacheType];
   const affordable = bytesPerToken
-    ? Math.max(SMALLEST_CONTEXT, Math.floor((machine.freeMemory * MEMORY_SHARE) / machine.ranks / bytesPerToken))
+    ? Math.max(
+        SMALLEST_CONTEXT,
+        Math.floor((machine.freeMemory * MEMORY_SHARE) / machine.ranks / bytesPerToken),
+      )
     : Number.POSITIVE_INFINITY;
   const trained = model.trainedContext || DEFAULT_CONTEXT;
-  const total = asked.maxTotalTokens ?? Math.min(2 * (asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)), affordable);
+  const total =
+    asked.maxTotalTokens ??
+    Math.min(2 * (asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)), affordable);
   // Cells come in multiples of 256.
   const maxTotalTokens = Math.max(asked.contextLength ?? 0, Math.ceil(total / 256) * 256);
   const contextLength = asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT, maxTotalTokens);
@@ -80,7 +85,10 @@ export function deriveLimits(
     const reason = `--context-length ${contextLength} does not fit into --max-total-tokens ${asked.maxTotalTokens}.`;
     throw failure('bad_option', { reason });
   }
-  const maxRunningRequests = Math.min(asked.maxRunningRequests ?? DEFAULT_RUNNING, MOST_RUNNING);
+  const maxRunningRequests = asked.maxRunningRequests ?? DEFAULT_RUNNING;
+  if (maxRunningRequests > MOST_RUNNING) {
+    throw failure('bad_option', { reason: `--max-running-requests can be ${MOST_RUNNING} at most.` });
+  }
   const chunkedPrefillSize = asked.chunkedPrefillSize ?? (machine.gpu ? GPU_CHUNK : CPU_CHUNK);
   return {
     contextLength,

@@ -1,4 +1,5 @@
 import type { SamplingParams } from '../engine/engine.ts';
+import type { Failure } from '../shared/errors.ts';
 import type { Answer } from './answer.ts';
 
 /** What a client wants generated, with the differences between the APIs already gone. */
@@ -11,7 +12,10 @@ export interface GenerationRequest {
   /** How many answers; each draws with its own seed. */
   answers: number;
   /** `maxTokens` undefined: as many as the context allows. `seed` undefined: another one every time. */
-  sampling: Omit<SamplingParams, 'maxTokens' | 'seed'> & { maxTokens: number | undefined; seed: number | undefined };
+  sampling: Omit<SamplingParams, 'maxTokens' | 'seed'> & {
+    maxTokens: number | undefined;
+    seed: number | undefined;
+  };
   stopStrings: readonly string[];
   ignoreEndOfGeneration: boolean;
   /** GBNF that every answer follows. */
@@ -28,7 +32,7 @@ export class Generation {
   readonly id: string;
   readonly answers: readonly Answer[];
   readonly promptTokens: number;
-  /** The request's own unique number in the log. */
+  /** The rank of each answer. */
   readonly ranks: readonly number[];
 
   constructor(id: string, promptTokens: number, answers: readonly Answer[], ranks: readonly number[]) {
@@ -36,6 +40,11 @@ export class Generation {
     this.promptTokens = promptTokens;
     this.answers = answers;
     this.ranks = ranks;
+  }
+
+  /** Ends every answer with an error. */
+  fail(failure: Failure): void {
+    for (const answer of this.answers) answer.failed(failure);
   }
 
   /** Ends every answer where it is. */

@@ -13,7 +13,11 @@ import type { Router } from './router.ts';
 export interface AnswerObserver {
   firstToken(seconds: number): void;
   nextToken(seconds: number): void;
-  ended(outcome: 'stop' | 'length' | 'abort' | 'error', seconds: number, tokens: { prompt: number; completion: number; cached: number }): void;
+  ended(
+    outcome: 'stop' | 'length' | 'abort' | 'error',
+    seconds: number,
+    tokens: { prompt: number; completion: number; cached: number },
+  ): void;
 }
 
 export interface TokenizerManagerOptions {
@@ -26,6 +30,19 @@ export interface TokenizerManagerOptions {
   /** Makes the seeds of requests that bring none repeatable. */
   randomSeed: number | undefined;
 }
+
+const GREEDY = {
+  logitBias: [],
+  stopTokens: [],
+  minTokens: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+};
 
 /** Between HTTP and the ranks: text to tokens, requests to ranks, tokens to text. */
 export class TokenizerManager {
@@ -77,6 +94,23 @@ export class TokenizerManager {
     return generation;
   }
 
+  /** Generates one token from one token: whether a rank still computes. */
+  probe(id: string): Generation {
+    return this.generate({
+      id,
+      prompt: Int32Array.of(0),
+      promptParam: 'prompt',
+      answers: 1,
+      stopStrings: [],
+      ignoreEndOfGeneration: true,
+      grammar: undefined,
+      topLogprobs: undefined,
+      special: false,
+      keepStop: false,
+      sampling: { ...GREEDY, maxTokens: 1, seed: 0 },
+    });
+  }
+
   /** Aborts every generation of that id; all of them without one. Returns how many there were. */
   abort(id: string | undefined): number {
     const found = id === undefined ? [...this.#generations.values()] : [this.#generations.get(id) ?? []];
@@ -103,13 +137,16 @@ export class TokenizerManager {
     }
     const size = this.vocabulary.size;
     for (const token of prompt) {
-      if (token < 0 || token >= size) throw failure('token_out_of_range', { token, vocabulary: size }, context);
+      if (token < 0 || token >= size)
+        throw failure('token_out_of_range', { token, vocabulary: size }, context);
     }
     for (const { token } of sampling.logitBias) {
-      if (token >= size) throw failure('token_out_of_range', { token, vocabulary: size }, { param: 'logit_bias' });
+      if (token >= size)
+        throw failure('token_out_of_range', { token, vocabulary: size }, { param: 'logit_bias' });
     }
     for (const token of sampling.stopTokens) {
-      if (token >= size) throw failure('token_out_of_range', { token, vocabulary: size }, { param: 'stop_token_ids' });
+      if (token >= size)
+        throw failure('token_out_of_range', { token, vocabulary: size }, { param: 'stop_token_ids' });
     }
   }
 

@@ -19,9 +19,8 @@ export function checkGrammar(grammar: Grammar, root: Node, param: string): void 
       { param: origin?.param ?? param },
     );
   };
+  checkBeginnings(grammar, rulesWhere(grammar, canBeEmpty), refuse);
   checkEndings(grammar, refuse);
-  const empty = rulesWhere(grammar, canBeEmpty);
-  checkBeginnings(grammar, empty, refuse);
   let elements = countElements(root);
   for (const node of grammar.rules.values()) elements += countElements(node);
   if (elements > LIMITS.elements) refuse(undefined, 'the grammar made of it is too large');

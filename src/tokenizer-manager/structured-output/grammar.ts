@@ -37,10 +37,16 @@ export function between(first: string, last: string): Node {
   return oneOf([[first.codePointAt(0)!, last.codePointAt(0)!]]);
 }
 
+/** The parts one after the other; texts that meet become one. */
 export function sequence(...items: Node[]): Node {
-  const flat = items.flatMap((item) =>
-    item.kind === 'sequence' ? item.items : item === EMPTY ? [] : [item],
-  );
+  const flat: Node[] = [];
+  for (const item of items.flatMap((part) => (part.kind === 'sequence' ? part.items : [part]))) {
+    const previous = flat.at(-1);
+    if (item === EMPTY) continue;
+    if (item.kind === 'text' && previous?.kind === 'text')
+      flat[flat.length - 1] = text(previous.text + item.text);
+    else flat.push(item);
+  }
   if (flat.length === 0) return EMPTY;
   return flat.length === 1 ? flat[0]! : { kind: 'sequence', items: flat };
 }

@@ -48,8 +48,8 @@ export function stringCharacter(grammar: Grammar): RuleNode {
       sequence(oneOf('Dd'), tail(between('0', '7'), 2)),
       surrogates,
     ]);
-    const escape = grammar.rule(choice([oneOf('"\\/bfnrt'), sequence(text('u'), codes)]));
-    return choice([oneOf(RAW_CHARACTERS), sequence(text('\\'), escape)]);
+    const escaped = grammar.rule(choice([oneOf('"\\/bfnrt'), sequence(text('u'), codes)]));
+    return choice([oneOf(RAW_CHARACTERS), sequence(text('\\'), escaped)]);
   });
 }
 

@@ -53,6 +53,6 @@ function unitExcept(excluded: readonly string[]): Node {
   const raw = excluded
     .filter((unit) => !unit.startsWith('\\'))
     .map((unit): CodePointRange => [unit.codePointAt(0)!, unit.codePointAt(0)!]);
-  const escapes = ESCAPES.filter((escape) => !excluded.includes(escape));
+  const escapes = ESCAPES.filter((unit) => !excluded.includes(unit));
   return choice([oneOf(subtractRanges(RAW_CHARACTERS, raw)), ...escapes.map(text)]);
 }

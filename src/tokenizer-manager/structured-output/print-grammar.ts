@@ -30,14 +30,15 @@ function printItem(node: Node): string {
 }
 
 function printRange([first, last]: CodePointRange): string {
-  const from = escapeCharacter(first, '"\\[]-^');
-  return first === last ? from : `${from}-${escapeCharacter(last, '"\\[]-^')}`;
+  const from = escapeCharacter(first, '\\[]-');
+  return first === last ? from : `${from}-${escapeCharacter(last, '\\[]-')}`;
 }
 
 /** Characters outside of ASCII are written as numbers, so that invisible ones do not depend on the reader. */
 function escapeCharacter(codePoint: number, special: string): string {
   const character = String.fromCodePoint(codePoint);
-  if (codePoint >= 0x20 && codePoint < 0x7f && !special.includes(character)) return character;
+  if (special.includes(character)) return `\\${character}`;
+  if (codePoint >= 0x20 && codePoint < 0x7f && character !== '^') return character;
   if (codePoint <= 0xff) return `\\x${hex(codePoint, 2)}`;
   return codePoint <= 0xffff ? `\\u${hex(codePoint, 4)}` : `\\U${hex(codePoint, 8)}`;
 }

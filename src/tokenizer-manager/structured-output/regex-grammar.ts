@@ -56,10 +56,13 @@ function toNode(grammar: Grammar, regex: Regex): Node {
 /** One character of the set in JSON's spelling. Control characters count only if they have a short escape. */
 function stringCharacterIn(set: readonly CodePointRange[]): Node {
   const raw = subtractRanges(set, NOT_RAW);
-  const escapes = SHORT_ESCAPES.filter(([codePoint]) => rangesInclude(set, codePoint)).map(([, escape]) =>
-    text(escape),
+  const escapes = SHORT_ESCAPES.filter(([codePoint]) => rangesInclude(set, codePoint)).map(([, spelling]) =>
+    text(spelling),
   );
-  const spellings = raw.length > 0 ? [oneOf(raw), ...escapes] : escapes;
+  const [only] = raw;
+  const isSingle = raw.length === 1 && only![0] === only![1];
+  const plain = isSingle ? text(String.fromCodePoint(only![0])) : oneOf(raw);
+  const spellings = raw.length > 0 ? [plain, ...escapes] : escapes;
   if (spellings.length === 0) throw new SyntaxError('a character class has nothing that JSON text can show');
   return choice(spellings);
 }

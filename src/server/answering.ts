@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+import type { AnswerPart, AnswerToken, Finish } from '../tokenizer-manager/answer.ts';
+import type { Generation } from '../tokenizer-manager/generation.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request's log line says of its tokens. */
+    tokenCounts: TokenCounts | undefined;
+  }
+}
+
+export interface TokenCounts {
+  promptTokens: number;
+  completionTokens: number;
+  cachedTokens: number;
+  firstTokenMs: number | undefined;
+  ranks: number[];
+}
+
+/** A whole answer. */
+export interface WholeAnswer {
+  text: string;
+  tokens: AnswerToken[];
+  finish: Finish;
+}
+
+/** OpenAI's usage object. */
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export function newId(prefix: string): string {
+  return `${prefix}-${randomUUID().replaceAll('-', '')}`;
+}
+
+/** Ends the generations when the client goes away before its answer is complete. */
+export function abortWhenGone(reply: FastifyReply, generations: readonly Generation[]): void {
+  // Fastify's request.signal aborts at once on a POST with a body; the response's 'close' does not.
+  reply.raw.once('close', () => {
+    if (reply.raw.writableFinished) return;
+    for (const generation of generations) generation.abort();
+  });
+}
+
+/** The parts of several answers as they come, each with its answer's index. */
+export async function* interleave(
+  generations: readonly Generation[],
+): AsyncGenerator<{ index: number; part: AnswerPart }> {
+  const iterators = generations.flatMap((generation) => generation.answers).map((answer) => answer.parts());
+  const [only] = iterators;
+  if (only && iterators.length === 1) {
+    for await (const part of only) yield { index: 0, part };
+    return;
+  }
+  const pending = new Map(iterators.map((iterator, index) => [index, advance(iterator, index)]));
+  while (pending.size > 0) {
+    const { index, result } = await Promise.race(pending.values());
+    if (result.done) {
+      pending.delete(index);
+      continue;
+    }
+    yield { index, part: result.value };
+    const iterator = iterators[index];
+    if (iterator) pending.set(index, advance(iterator, index));
+  }
+}
+
+async function advance(iterator: AsyncGenerator<AnswerPart>, index: number) {
+  return { index, result: await iterator.next() };
+}
+
+/** All answers, complete and in order. Throws what any of them failed with, after ending the others. */
+export async function collect(
+  reply: FastifyReply,
+  generations: readonly Generation[],
+): Promise<WholeAnswer[]> {
+  const count = generations.reduce((sum, generation) => sum + generation.answers.length, 0);
+  const whole: WholeAnswer[] = Array.from({ length: count }, () => ({
+    text: '',
+    tokens: [],
+    finish: UNFINISHED,
+  }));
+  try {
+    for await (const { index, part } of interleave(generations)) {
+      noteTokens(reply, generations, part);
+      const answer = whole[index];
+      if (!answer) continue;
+      answer.text += part.text;
+      answer.tokens.push(...part.tokens);
+      if (part.finish) answer.finish = part.finish;
+    }
+  } catch (error) {
+    for (const generation of generations) generation.abort();
+    throw error;
+  }
+  return whole;
+}
+
+const UNFINISHED: Finish = { reason: 'abort', matched: undefined, completionTokens: 0, cachedTokens: 0 };
+
+/** Counts a part for the request's log line. */
+export function noteTokens(
+  { request, elapsedTime }: FastifyReply,
+  generations: readonly Generation[],
+  part: AnswerPart,
+): void {
+  request.tokenCounts ??= {
+    promptTokens: generations.reduce((sum, generation) => sum + generation.promptTokens, 0),
+    completionTokens: 0,
+    cachedTokens: 0,
+    firstTokenMs: undefined,
+    ranks: [...new Set(generations.flatMap((generation) => generation.ranks))],
+  };
+  const counts = request.tokenCounts;
+  if (part.tokens.length > 0) counts.firstTokenMs ??= Math.round(elapsedTime);
+  if (!part.finish) return;
+  counts.completionTokens += part.finish.completionTokens;
+  counts.cachedTokens += part.finish.cachedTokens;
+}
+
+/** @param promptTokens of every distinct prompt, once */
+export function usageOf(promptTokens: number, finishes: readonly Finish[]): Usage {
+  const completion = finishes.reduce((sum, finish) => sum + finish.completionTokens, 0);
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completion,
+    total_tokens: promptTokens + completion,
+    prompt_tokens_details: { cached_tokens: finishes.reduce((sum, finish) => sum + finish.cachedTokens, 0) },
+  };
+}

@@ -1,0 +1,103 @@
+import { isUtf8 } from 'node:buffer';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyInstance } from 'fastify';
+import { failure } from '../shared/errors.ts';
+import { newId } from './answering.ts';
+import { guardRoutes, type Keys } from './auth.ts';
+import type { ServerContext } from './context.ts';
+import { handleErrors } from './http-errors.ts';
+import { logRequests } from './request-log.ts';
+import { registerAbort } from './routes/abort.ts';
+import { registerChatCompletions } from './routes/chat-completions.ts';
+import { registerCompletions } from './routes/completions.ts';
+import { registerFlushCache } from './routes/flush-cache.ts';
+import { registerGenerate } from './routes/generate.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerInfo } from './routes/info.ts';
+import { registerMetrics } from './routes/metrics.ts';
+import { registerModels } from './routes/models.ts';
+import { registerTokenize } from './routes/tokenize.ts';
+
+/** Fastify with the type provider: handlers see what their schemas let through. */
+export type App = ReturnType<typeof withTypes>;
+
+export interface AppOptions extends Keys {
+  /** Bytes. */
+  bodyLimit: number;
+  metricsRequireAuth: boolean;
+}
+
+/** The HTTP side of the server, ready to listen. */
+export async function createApp(context: ServerContext, options: AppOptions): Promise<App> {
+  const app = withTypes(
+    fastify({
+      loggerInstance: context.log,
+      // One line per request of our own says more than fastify's two.
+      disableRequestLogging: true,
+      bodyLimit: options.bodyLimit,
+      genReqId: () => newId('req'),
+      requestIdHeader: 'x-request-id',
+      forceCloseConnections: 'idle',
+      // What a client sends is refused or taken as it is, never turned into something else.
+      ajv: {
+        customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+      },
+    }),
+  );
+  // Schemas of answers are documentation; what a route returns leaves as it is.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  parseStrictJson(app);
+  handleErrors(app, options.bodyLimit);
+  logRequests(app);
+  guardRoutes(app, options);
+  await documentRoutes(app, context.version);
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+
+  registerChatCompletions(app, context);
+  registerCompletions(app, context);
+  registerModels(app, context);
+  registerGenerate(app, context);
+  registerAbort(app, context);
+  registerTokenize(app, context);
+  registerHealth(app, context);
+  registerInfo(app, context);
+  registerFlushCache(app, context);
+  registerMetrics(app, context, options.metricsRequireAuth);
+  return app;
+}
+
+function withTypes(app: FastifyInstance) {
+  return app.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** JSON only, and only in valid UTF-8: a decoder that replaces bytes would change prompts silently. */
+function parseStrictJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    if (!isUtf8(bytes)) return done(failure('invalid_encoding', undefined));
+    if (bytes.length === 0) return done(failure('invalid_json', { reason: 'it is empty' }));
+    return parse(request, bytes.toString('utf8'), done);
+  });
+}
+
+async function documentRoutes(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'TierKV', version, description: 'OpenAI- and SGLang-compatible LLM server.' },
+    },
+  });
+  await app.register(async (docs) => {
+    docs.addHook('onRoute', (route) => {
+      route.config = { ...route.config, auth: 'normal' };
+    });
+    await docs.register(swaggerUi, { routePrefix: '/docs' });
+    docs.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  });
+}

@@ -1,0 +1,31 @@
+import type { Logger } from 'pino';
+import type { ModelInfo } from '../engine/engine.ts';
+import type { ChatTemplate } from '../tokenizer-manager/chat/chat-template.ts';
+import type { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
+import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What every route may use. */
+export interface ServerContext {
+  manager: TokenizerManager;
+  metrics: Metrics;
+  log: Logger;
+  /** The name that clients ask for. */
+  servedModel: string;
+  modelPath: string;
+  model: ModelInfo;
+  /** Unix time in seconds. */
+  started: number;
+  limits: Limits;
+  /** Undefined where the model has none and none was given. */
+  chat: ChatSupport | undefined;
+  version: string;
+  /** Options as they are in effect, without the keys. */
+  publicOptions: Record<string, unknown>;
+}
+
+/** A chat template with its source, from which the form of tool calls is recognised. */
+export interface ChatSupport {
+  template: ChatTemplate;
+  source: string;
+}

@@ -1,0 +1,104 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { RankStatus } from '../ranks/fleet.ts';
+import type { AnswerObserver } from '../tokenizer-manager/tokenizer-manager.ts';
+
+const TTFT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const INTER_TOKEN_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const E2E_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+
+/** The metrics of one server in Prometheus' text format. Gauges of the ranks are asked for at every scrape. */
+export class Metrics implements AnswerObserver {
+  readonly #registry = new Registry();
+  readonly #requests: Counter;
+  readonly #promptTokens: Counter;
+  readonly #generatedTokens: Counter;
+  readonly #cachedTokens: Counter;
+  readonly #timeToFirst: Histogram;
+  readonly #interToken: Histogram;
+  readonly #endToEnd: Histogram;
+  readonly #running: Gauge;
+  readonly #waiting: Gauge;
+  readonly #ready: Gauge;
+  readonly #restarts: Gauge;
+  readonly #preemptions: Gauge;
+  readonly #usedTokens: Gauge;
+  readonly #capacityTokens: Gauge;
+
+  constructor(model: string) {
+    const registers = [this.#registry];
+    this.#registry.setDefaultLabels({ model });
+    const counter = (name: string, help: string, labelNames: string[] = []) =>
+      new Counter({ name: `tierkv_${name}`, help, labelNames, registers });
+    const histogram = (name: string, help: string, buckets: number[]) =>
+      new Histogram({ name: `tierkv_${name}`, help, buckets, registers });
+    const gauge = (name: string, help: string, labelNames: string[] = ['rank']) =>
+      new Gauge({ name: `tierkv_${name}`, help, labelNames, registers });
+    this.#requests = counter('requests_total', 'Answers that ended, by how.', ['outcome']);
+    this.#promptTokens = counter('prompt_tokens_total', 'Tokens of prompts.');
+    this.#generatedTokens = counter('generation_tokens_total', 'Tokens that were generated.');
+    this.#cachedTokens = counter('cached_tokens_total', 'Prompt tokens that were not computed.', ['source']);
+    this.#timeToFirst = histogram(
+      'time_to_first_token_seconds',
+      'From the request to its first token.',
+      TTFT_BUCKETS,
+    );
+    this.#interToken = histogram(
+      'inter_token_latency_seconds',
+      'From one token to the next.',
+      INTER_TOKEN_BUCKETS,
+    );
+    this.#endToEnd = histogram(
+      'e2e_latency_seconds',
+      'From the request to the end of its answer.',
+      E2E_BUCKETS,
+    );
+    this.#running = gauge('running_requests', 'Requests that are being computed.');
+    this.#waiting = gauge('waiting_requests', 'Requests that wait to be computed.');
+    this.#ready = gauge('rank_ready', 'Whether the rank serves.');
+    this.#restarts = gauge('rank_restarts', 'How often the rank died and was started again.');
+    this.#preemptions = gauge(
+      'preempted_requests',
+      'How often a request gave its KV cells back and was put back.',
+    );
+    this.#usedTokens = gauge('tier_used_tokens', 'Tokens that a tier holds.', ['rank', 'tier']);
+    this.#capacityTokens = gauge('tier_capacity_tokens', 'Tokens that a tier can hold.', ['rank', 'tier']);
+  }
+
+  firstToken(seconds: number): void {
+    this.#timeToFirst.observe(seconds);
+  }
+
+  nextToken(seconds: number): void {
+    this.#interToken.observe(seconds);
+  }
+
+  ended(
+    outcome: string,
+    seconds: number,
+    tokens: { prompt: number; completion: number; cached: number },
+  ): void {
+    this.#requests.inc({ outcome });
+    this.#endToEnd.observe(seconds);
+    this.#promptTokens.inc(tokens.prompt);
+    this.#generatedTokens.inc(tokens.completion);
+    if (tokens.cached > 0) this.#cachedTokens.inc({ source: 'device' }, tokens.cached);
+  }
+
+  /** @param capacity L1 tokens per rank */
+  async scrape(ranks: readonly RankStatus[], capacity: number): Promise<string> {
+    for (const { rank, state, restarts, report } of ranks) {
+      this.#ready.set({ rank }, state === 'ready' ? 1 : 0);
+      this.#restarts.set({ rank }, restarts);
+      this.#capacityTokens.set({ rank, tier: 'device' }, capacity);
+      this.#running.set({ rank }, report?.running ?? 0);
+      this.#waiting.set({ rank }, (report?.waiting ?? 0) + (report?.compilingGrammars ?? 0));
+      this.#preemptions.set({ rank }, report?.preemptions ?? 0);
+      this.#usedTokens.set({ rank, tier: 'device' }, report?.cellsInUse ?? 0);
+    }
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+}

@@ -1,0 +1,153 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failure } from '../../shared/errors.ts';
+import type { Generation } from '../../tokenizer-manager/generation.ts';
+import { abortWhenGone, collect, interleave, newId, noteTokens, usageOf } from '../answering.ts';
+import type { App } from '../app.ts';
+import type { ServerContext } from '../context.ts';
+import { sendEvents } from '../event-stream.ts';
+import { completionLogprobs } from '../openai-logprobs.ts';
+import { responseGrammar } from '../response-format.ts';
+import { fromOpenAi } from '../sampling.ts';
+import { CompletionBody } from '../schemas/completion.ts';
+import { checkModel } from './models.ts';
+
+/** OpenAI's default for a plain completion. */
+const DEFAULT_MAX_TOKENS = 16;
+
+/** POST /v1/completions */
+export function registerCompletions(app: App, context: ServerContext): void {
+  app.post(
+    '/v1/completions',
+    {
+      config: { auth: 'normal' },
+      schema: {
+        tags: ['OpenAI'],
+        summary: 'Continue a text, tokens, or a batch of either',
+        body: CompletionBody,
+      },
+    },
+    async (request, reply) => {
+      const { body } = request;
+      refuseUnsupported(body);
+      checkModel(body.model, context);
+      const generations = await startAll(body, request, context);
+      abortWhenGone(reply, generations);
+      const head = {
+        id: newId('cmpl'),
+        object: 'text_completion',
+        created: now(),
+        model: context.servedModel,
+      };
+      if (body.stream) return sendEvents(reply, stream(reply, body, generations, head, context));
+      const answers = await collect(reply, generations);
+      return {
+        ...head,
+        choices: answers.map(({ text, tokens, finish }, index) => ({
+          index,
+          text,
+          logprobs: completionLogprobs(tokens, context.manager.vocabulary, 0),
+          finish_reason: finish.reason,
+        })),
+        usage: usageOf(
+          promptTokens(generations),
+          answers.map((answer) => answer.finish),
+        ),
+      };
+    },
+  );
+}
+
+async function startAll(
+  body: CompletionBody,
+  { id }: FastifyRequest,
+  context: ServerContext,
+): Promise<Generation[]> {
+  const { manager } = context;
+  const prompts = await tokenizeAll(body.prompt, context);
+  if (prompts.length === 0) throw failure('empty_prompt', undefined, { param: 'prompt' });
+  const grammar = responseGrammar(body.response_format);
+  const choice = fromOpenAi(
+    body,
+    body.max_tokens ?? DEFAULT_MAX_TOKENS,
+    'max_tokens',
+    manager.contextLength,
+    grammar,
+  );
+  const started: Generation[] = [];
+  try {
+    for (const prompt of prompts) {
+      const topLogprobs = body.logprobs ?? undefined;
+      started.push(
+        manager.generate({ ...choice, id: body.rid ?? id, prompt, promptParam: 'prompt', topLogprobs }),
+      );
+    }
+  } catch (error) {
+    for (const generation of started) generation.abort();
+    throw error;
+  }
+  return started;
+}
+
+async function tokenizeAll(
+  prompt: CompletionBody['prompt'],
+  { manager }: ServerContext,
+): Promise<Int32Array[]> {
+  const items = isBatch(prompt) ? prompt : [prompt];
+  return Promise.all(
+    items.map(async (item) =>
+      typeof item === 'string'
+        ? manager.vocabulary.tokenize(item, true, true)
+        : toTokens(item, manager.vocabulary.size),
+    ),
+  );
+}
+
+function isBatch(prompt: CompletionBody['prompt']): prompt is string[] | number[][] {
+  return Array.isArray(prompt) && typeof prompt[0] !== 'number';
+}
+
+/** Token ids of a client; an Int32Array would silently wrap those that are too large. */
+export function toTokens(ids: readonly number[], vocabulary: number, param = 'prompt'): Int32Array {
+  const wrong = ids.find((id) => id >= vocabulary);
+  if (wrong !== undefined) throw failure('token_out_of_range', { token: wrong, vocabulary }, { param });
+  return Int32Array.from(ids);
+}
+
+async function* stream(
+  reply: FastifyReply,
+  body: CompletionBody,
+  generations: readonly Generation[],
+  head: object,
+  context: ServerContext,
+): AsyncGenerator<unknown> {
+  const includeUsage = body.stream_options?.include_usage === true;
+  const lengths: number[] = [];
+  const finishes = [];
+  for await (const { index, part } of interleave(generations)) {
+    noteTokens(reply, generations, part);
+    const offset = lengths[index] ?? 0;
+    lengths[index] = offset + part.text.length;
+    const logprobs = completionLogprobs(part.tokens, context.manager.vocabulary, offset);
+    if (part.finish) finishes.push(part.finish);
+    const choice = { index, text: part.text, logprobs, finish_reason: part.finish?.reason ?? null };
+    yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
+  }
+  if (includeUsage) yield { ...head, choices: [], usage: usageOf(promptTokens(generations), finishes) };
+}
+
+function refuseUnsupported(body: CompletionBody): void {
+  const refuse = (name: string, hint: string) =>
+    failure('unsupported_parameter', { name, hint }, { param: name });
+  if (body.echo) throw refuse('echo', 'the prompt is not repeated in the answer.');
+  if (body.suffix != null && body.suffix !== '') throw refuse('suffix', 'text is continued, not filled in.');
+  if (body.best_of != null && body.best_of !== 1)
+    throw refuse('best_of', "ask for several answers with 'n'.");
+}
+
+function promptTokens(generations: readonly Generation[]): number {
+  return generations.reduce((sum, generation) => sum + generation.promptTokens, 0);
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

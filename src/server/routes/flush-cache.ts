@@ -1,0 +1,23 @@
+import { Type } from 'typebox';
+import type { App } from '../app.ts';
+import type { ServerContext } from '../context.ts';
+
+const Query = Type.Object({
+  timeout: Type.Optional(
+    Type.String({ pattern: '^\\d+(\\.\\d+)?$', description: 'Seconds to wait for idle; default 0.' }),
+  ),
+});
+
+/** GET and POST /flush_cache: needs an idle server, or waits for one. */
+export function registerFlushCache(app: App, { manager }: ServerContext): void {
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/flush_cache',
+    config: { auth: 'admin-optional' },
+    schema: { tags: ['SGLang'], summary: 'Drop everything that is cached on the server', querystring: Query },
+    handler: async ({ query }, reply) => {
+      await manager.idle(Number(query.timeout ?? 0) * 1000);
+      return reply.type('text/plain').send('Cache flushed.\n');
+    },
+  });
+}

@@ -1,0 +1,18 @@
+import type { App } from '../app.ts';
+import type { ServerContext } from '../context.ts';
+
+/** GET /metrics in Prometheus' text format */
+export function registerMetrics(app: App, context: ServerContext, requireAuth: boolean): void {
+  const { metrics, manager, limits } = context;
+  app.get(
+    '/metrics',
+    {
+      config: { auth: requireAuth ? 'normal' : 'open' },
+      schema: { tags: ['Health'], summary: 'Metrics for Prometheus' },
+    },
+    async (_request, reply) => {
+      const text = await metrics.scrape(await manager.fleet.inspect(), limits.maxTotalTokens);
+      return reply.type(metrics.contentType).send(text);
+    },
+  );
+}

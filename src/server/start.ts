@@ -1,0 +1,147 @@
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { GpuChoice } from '../engine/llama/library.ts';
+import type { KvCacheType } from '../engine/llama/llama-engine.ts';
+import { resolveModelPath } from '../engine/llama/model-file.ts';
+import { openVocabulary } from '../engine/llama/vocabulary.ts';
+import { Fleet } from '../ranks/fleet.ts';
+import { failure } from '../shared/errors.ts';
+import { VERSION } from '../shared/version.ts';
+import { loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
+import { LeastLoadedRouter } from '../tokenizer-manager/router.ts';
+import { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
+import { type App, createApp } from './app.ts';
+import type { ServerContext } from './context.ts';
+import { batchTokens, deriveLimits, type Limits, type RequestedLimits, thisMachine } from './limits.ts';
+import { Metrics } from './metrics.ts';
+
+export interface ServerOptions extends RequestedLimits {
+  modelPath: string;
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  servedModelName: string | undefined;
+  chatTemplatePath: string | undefined;
+  apiKey: string | undefined;
+  adminApiKey: string | undefined;
+  dpSize: number;
+  gpu: GpuChoice;
+  /** -1 is all. */
+  gpuLayers: number;
+  kvCacheType: KvCacheType;
+  metricsRequireAuth: boolean;
+  randomSeed: number | undefined;
+  log: Logger;
+  onProgress?: (fraction: number) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly servedModel: string;
+  readonly limits: Limits;
+  readonly app: App;
+  readonly manager: TokenizerManager;
+  /** Takes no more requests, lets those in flight finish within the grace period, and ends the ranks. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Bytes of body per token of context: long words in JSON escapes still fit. */
+const BODY_BYTES_PER_TOKEN = 64;
+const SMALLEST_BODY_LIMIT = 4 << 20;
+/** Time that a rank has to free its memory before it is killed. */
+const RANK_GRACE_MS = 5_000;
+
+/**
+ * Starts a server: model, ranks, HTTP, in this order; when one fails nothing is left behind.
+ *
+ * @throws `bad_option`, `model_file`, `model_unsupported`, `library_missing`, `library_mismatch`, `engine_failed`,
+ *   `port_in_use`, `listen_failed`
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { log } = options;
+  const modelPath = await resolveModelPath(options.modelPath);
+  const vocabulary = await openVocabulary(modelPath, options.gpu);
+  const chat = await loadChatSupport(options.chatTemplatePath, vocabulary);
+  const usesGpu = options.gpu !== 'off' && options.gpu !== 'auto';
+  const limits = deriveLimits(options, vocabulary, options.kvCacheType, thisMachine(options.dpSize, usesGpu));
+  const fleet = new Fleet(options.dpSize, {
+    engine: {
+      modelPath,
+      gpu: options.gpu,
+      gpuLayers: options.gpuLayers,
+      cells: limits.maxTotalTokens,
+      batchTokens: batchTokens(limits),
+      sequences: limits.maxRunningRequests,
+      threads: limits.threads,
+      kvCacheType: options.kvCacheType,
+    },
+    limits,
+    log,
+    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+  });
+  const model = await fleet.start();
+  if (!model.paging.supported) log.warn(`This model's KV cannot be kept in pages: ${model.paging.reason}.`);
+
+  const servedModel = options.servedModelName ?? vocabulary.name ?? path.basename(modelPath, '.gguf');
+  const metrics = new Metrics(servedModel);
+  const manager = new TokenizerManager({
+    vocabulary,
+    fleet,
+    router: new LeastLoadedRouter(),
+    observer: metrics,
+    contextLength: limits.contextLength,
+    randomSeed: options.randomSeed,
+  });
+  const context: ServerContext = {
+    manager,
+    metrics,
+    log,
+    servedModel,
+    modelPath,
+    model,
+    started: Math.floor(Date.now() / 1000),
+    limits,
+    chat,
+    version: VERSION,
+    publicOptions: publicOptions(options, modelPath),
+  };
+  const app = await createApp(context, {
+    apiKey: options.apiKey,
+    adminApiKey: options.adminApiKey,
+    metricsRequireAuth: options.metricsRequireAuth,
+    bodyLimit: Math.max(SMALLEST_BODY_LIMIT, limits.contextLength * BODY_BYTES_PER_TOKEN),
+  });
+  const stop = async (graceMs: number) => {
+    await app.close();
+    await manager.idle(graceMs).catch(() => manager.abort(undefined));
+    await fleet.stop(RANK_GRACE_MS);
+    vocabulary.close();
+  };
+  try {
+    await listen(app, options);
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  const { port } = app.server.address() as AddressInfo;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return { url: `http://${host}:${port}`, servedModel, limits, app, manager, close: stop };
+}
+
+async function listen(app: App, { host, port }: ServerOptions): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') throw failure('port_in_use', { host, port }, { cause });
+    throw failure('listen_failed', { host, port, reason: message }, { cause });
+  }
+}
+
+/** What /server_info shows: everything but the keys and what is no setting. */
+function publicOptions(options: ServerOptions, modelPath: string): Record<string, unknown> {
+  const { apiKey, adminApiKey, log: _log, onProgress: _onProgress, ...rest } = options;
+  const redacted = (key: string | undefined) => (key === undefined ? null : '***');
+  return { ...rest, modelPath, apiKey: redacted(apiKey), adminApiKey: redacted(adminApiKey) };
+}
