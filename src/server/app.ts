@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { failure } from '../shared/errors.ts';
 import { newId } from './answering.ts';
 import { guardRoutes, type Keys } from './auth.ts';
@@ -33,7 +33,7 @@ export interface AppOptions extends Keys {
 export async function createApp(context: ServerContext, options: AppOptions): Promise<App> {
   const app = withTypes(
     fastify({
-      loggerInstance: context.log,
+      loggerInstance: context.log as FastifyBaseLogger,
       // One line per request of our own says more than fastify's two.
       disableRequestLogging: true,
       bodyLimit: options.bodyLimit,

@@ -6,6 +6,7 @@ import type { KvCacheType } from '../engine/llama/llama-engine.ts';
 import { resolveModelPath } from '../engine/llama/model-file.ts';
 import { openVocabulary } from '../engine/llama/vocabulary.ts';
 import { Fleet } from '../ranks/fleet.ts';
+import { systemClock } from '../shared/clock.ts';
 import { failure } from '../shared/errors.ts';
 import { VERSION } from '../shared/version.ts';
 import { loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
@@ -49,6 +50,8 @@ export interface RunningServer {
 /** Bytes of body per token of context: long words in JSON escapes still fit. */
 const BODY_BYTES_PER_TOKEN = 64;
 const SMALLEST_BODY_LIMIT = 4 << 20;
+/** Time for the last bytes of finished answers. */
+const LAST_BYTES_MS = 1_000;
 /** Time that a rank has to free its memory before it is killed. */
 const RANK_GRACE_MS = 5_000;
 
@@ -113,8 +116,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     bodyLimit: Math.max(SMALLEST_BODY_LIMIT, limits.contextLength * BODY_BYTES_PER_TOKEN),
   });
   const stop = async (graceMs: number) => {
-    await app.close();
+    const closed = app.close();
     await manager.idle(graceMs).catch(() => manager.abort(undefined));
+    // What was generated is on its way out; a client that does not read it is not waited for.
+    await Promise.race([closed, systemClock.sleep(LAST_BYTES_MS)]);
+    app.server.closeAllConnections();
+    await closed;
     await fleet.stop(RANK_GRACE_MS);
     vocabulary.close();
   };

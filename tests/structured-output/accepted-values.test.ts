@@ -325,8 +325,8 @@ describe('any JSON object', () => {
     expect(grammar.accepts(`{\n${' '.repeat(20)}}`)).toBe(true);
     expect(grammar.accepts(`{\n${' '.repeat(21)}}`)).toBe(false);
     expect(grammar.accepts('{\n\n}')).toBe(false);
-    expect(grammar.accepts(`{"a":${'1'.repeat(19)}}`)).toBe(true);
-    expect(grammar.accepts(`{"a":${'1'.repeat(20)}}`)).toBe(false);
+    expect(grammar.accepts(`{"a":${'1'.repeat(21)}}`)).toBe(true);
+    expect(grammar.accepts(`{"a":${'1'.repeat(22)}}`)).toBe(false);
   });
 });
 

@@ -98,9 +98,7 @@ describe('numbers', () => {
         const grammar = grammarOf({ type: 'number', ...bounds });
         const near = Object.values(bounds).flatMap((bound) => [
           bound,
-          bound + 0.5,
-          bound - 0.5,
-          Number((bound + 0.001).toFixed(3)),
+          ...[0.5, -0.5, 0.001, -0.001].map((step) => Number((bound + step).toFixed(3))),
         ]);
         for (const value of [probe, 0, ...near]) {
           fc.pre(Object.keys(bounds).length > 0 || Number.isFinite(value));

@@ -48,14 +48,11 @@ describe('a pattern', () => {
     const expected = new RegExp(pattern, 'u');
     const letters = fc.constantFrom(...'abcdexy019-.@_ "\\/\n\té😀AB]^', '\b');
     fc.assert(
-      fc.property(
-        fc.oneof(fc.string({ unit: letters, maxLength: 8 }), fc.stringMatching(expected)),
-        (text) => {
-          // Control characters without a short escape are left out on purpose.
-          fc.pre(!/\\u/.test(JSON.stringify(text)));
-          expect(grammar.accepts(JSON.stringify(text)), text).toBe(expected.test(text));
-        },
-      ),
+      fc.property(fc.oneof(fc.string({ unit: letters, maxLength: 8 }), matching(expected)), (text) => {
+        // Control characters without a short escape are left out on purpose.
+        fc.pre(!/\\u/.test(JSON.stringify(text)));
+        expect(grammar.accepts(JSON.stringify(text)), text).toBe(expected.test(text));
+      }),
       { numRuns: 80 },
     );
   });
@@ -71,6 +68,15 @@ describe('a pattern', () => {
     );
   });
 });
+
+/** Not every expression can be turned into strings by fast-check; those that cannot are short. */
+function matching(pattern: RegExp): fc.Arbitrary<string> {
+  try {
+    return fc.stringMatching(pattern);
+  } catch {
+    return fc.constantFrom('', '\b', 'b', 'ab');
+  }
+}
 
 describe('a format', () => {
   const FORMATS: Record<string, { valid: string[]; invalid: string[] }> = {

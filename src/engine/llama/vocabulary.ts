@@ -65,7 +65,11 @@ class LlamaVocabulary implements Vocabulary {
     const architecture = metadata(llama, model, 'general.architecture') ?? '';
     const number = (key: string) => Number(metadata(llama, model, `${architecture}.${key}`)) || undefined;
     this.trainedContext = number('context_length') ?? 0;
-    const [layers, heads, width] = [number('block_count'), number('attention.head_count'), number('embedding_length')];
+    const [layers, heads, width] = [
+      number('block_count'),
+      number('attention.head_count'),
+      number('embedding_length'),
+    ];
     if (layers && heads && width) {
       const kvHeads = number('attention.head_count_kv') ?? heads;
       this.kvValuesPerToken = layers * kvHeads * (number('attention.key_length') ?? width / heads);

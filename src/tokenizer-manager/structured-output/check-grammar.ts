@@ -51,7 +51,7 @@ function checkBeginnings(grammar: Grammar, empty: ReadonlySet<string>, refuse: R
     active.add(name);
     const inner = ofNode(grammar.rules.get(name)!);
     active.delete(name);
-    const result = { ways: inner.ways, depth: inner.depth + 1 };
+    const result = { ways: inner.ways + 1, depth: inner.depth + 1 };
     if (result.ways > LIMITS.beginnings) refuse(name, 'too many alternatives in one place');
     if (result.depth > LIMITS.beginningDepth) refuse(name, 'too many references in a row');
     known.set(name, result);
@@ -84,8 +84,7 @@ function checkBeginnings(grammar: Grammar, empty: ReadonlySet<string>, refuse: R
 
   let total = 0;
   for (const name of grammar.rules.keys()) {
-    const { ways, depth } = ofRule(name);
-    total += ways * Math.max(1, depth);
+    total += ofRule(name).ways;
     if (total > LIMITS.totalBeginnings) refuse(name, 'too many alternatives altogether');
   }
 }

@@ -21,8 +21,9 @@ export const RAW_CHARACTERS = subtractRanges(
   ],
 );
 
-/** The digits that a number without bounds may have: room for 64-bit integers, and an end to every number. */
-export const MAX_DIGITS = 19;
+/** Digits of a number without bounds: those of any double that JavaScript writes out, and of 64-bit integers. */
+export const MAX_DIGITS = 21;
+const MAX_FRACTION_DIGITS = 25;
 
 /** Blanks between two tokens. They have an end: some models would otherwise go on with them for ever. */
 export function blanks(grammar: Grammar): RuleNode {
@@ -74,7 +75,7 @@ export function anyInteger(grammar: Grammar): RuleNode {
 
 export function anyNumber(grammar: Grammar): RuleNode {
   return grammar.shared('number', () => {
-    const fraction = sequence(text('.'), repeated(grammar, between('0', '9'), 1, MAX_DIGITS));
+    const fraction = sequence(text('.'), repeated(grammar, between('0', '9'), 1, MAX_FRACTION_DIGITS));
     // Two digits: no number of the grammar overflows a double.
     const exponent = sequence(oneOf('eE'), optional(oneOf('+-')), repeated(grammar, between('0', '9'), 1, 2));
     return sequence(anyInteger(grammar), optional(fraction), optional(exponent));

@@ -25,7 +25,7 @@ export const LIMITS = {
   grammarBytes: 256 * 1024,
   /** Elements of the compiled grammar, counted repetitions written out. */
   elements: 500_000,
-  /** Ways to begin one rule: llama.cpp follows each one separately, and keeps one stack for each. */
+  /** Ways to begin one rule, and the rules on the way: llama.cpp follows and remembers each one separately. */
   beginnings: 2_000,
   /** The same, summed over all rules: the cost of llama.cpp's search for left recursion. */
   totalBeginnings: 2_000_000,

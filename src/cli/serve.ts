@@ -1,0 +1,149 @@
+import { type Command, Option } from 'commander';
+import { GPU_CHOICES, type GpuChoice } from '../engine/llama/library.ts';
+import { KV_CACHE_TYPES, type KvCacheType } from '../engine/llama/llama-engine.ts';
+import { ensureModel } from '../models/store.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
+import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
+import { VERSION } from '../shared/version.ts';
+import { wholeNumber } from './option-types.ts';
+import { ProgressLine } from './progress-line.ts';
+
+interface ServeFlags {
+  modelPath?: string;
+  model?: string;
+  host: string;
+  port: number;
+  servedModelName?: string;
+  chatTemplate?: string;
+  apiKey?: string;
+  adminApiKey?: string;
+  dpSize: number;
+  contextLength?: number;
+  maxTotalTokens?: number;
+  maxRunningRequests?: number;
+  chunkedPrefillSize?: number;
+  maxPrefillTokens?: number;
+  maxQueuedRequests?: number;
+  threads?: number;
+  nGpuLayers?: number;
+  gpu: GpuChoice;
+  kvCacheDtype: KvCacheType;
+  metricsRequireAuth?: boolean;
+  randomSeed?: number;
+  logLevel: LogLevel;
+  logFormat?: LogFormat;
+}
+
+/** How long requests in flight may go on after SIGTERM. */
+const GRACE_MS = 30_000;
+
+/** `tierkv serve`, which plain `tierkv` is too. */
+export function addServe(program: Command): void {
+  const tokens = wholeNumber(1);
+  program
+    .command('serve', { isDefault: true })
+    .description('serve a GGUF model over HTTP')
+    .optionsGroup('Model:')
+    .option('--model-path <file|dir>', 'GGUF file, or a folder with one (default: a small demo model)')
+    .addOption(new Option('--model <file|dir>', 'the same').hideHelp())
+    .option('--served-model-name <name>', 'the name that clients ask for (default: from the file)')
+    .option('--chat-template <file>', 'Jinja template (default: from the file)')
+    .optionsGroup('Network:')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65535), 30000)
+    .addOption(new Option('--api-key <key>', 'ask clients for this key').env('TIERKV_API_KEY'))
+    .addOption(
+      new Option('--admin-api-key <key>', 'ask for this key where the server is controlled').env(
+        'TIERKV_ADMIN_API_KEY',
+      ),
+    )
+    .option('--metrics-require-auth', 'ask for the API key at /metrics too')
+    .optionsGroup('Scheduling (derived from model and machine unless given):')
+    .option('--dp-size <n>', 'ranks: processes that each hold the model', wholeNumber(1, 64), 1)
+    .option('--context-length <tokens>', 'longest prompt with its answer', tokens)
+    .option('--max-total-tokens <tokens>', 'KV cells per rank, shared by its requests', tokens)
+    .option('--max-running-requests <n>', 'requests computed at once per rank', tokens)
+    .option('--max-queued-requests <n>', 'requests that may wait per rank; more are refused with 503', tokens)
+    .option('--chunked-prefill-size <tokens>', 'prompt tokens per step while others decode', tokens)
+    .option('--max-prefill-tokens <tokens>', 'prompt tokens per step while nothing decodes', tokens)
+    .optionsGroup('Hardware:')
+    .addOption(new Option('--gpu <kind>', 'what to compute on').choices(GPU_CHOICES).default('auto'))
+    .option('--n-gpu-layers <n>', 'layers on the GPU (default: all)', wholeNumber(-1))
+    .option('--threads <n>', 'CPU threads per rank', wholeNumber(1, 512))
+    .addOption(
+      new Option('--kv-cache-dtype <type>', 'type of K and V')
+        .choices(Object.keys(KV_CACHE_TYPES))
+        .default('f16'),
+    )
+    .optionsGroup('Other:')
+    .option(
+      '--random-seed <n>',
+      'makes the seeds of requests that bring none repeatable',
+      wholeNumber(0, 2 ** 32 - 1),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least severity that is logged').choices(LOG_LEVELS).default('info'),
+    )
+    .addOption(
+      new Option('--log-format <format>', 'default: pretty on a terminal, json elsewhere').choices([
+        'pretty',
+        'json',
+      ]),
+    )
+    .action(serve);
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  const format = flags.logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  const log = createLogger(flags.logLevel, format);
+  const modelPath = flags.modelPath ?? flags.model ?? (await demoModel((line) => log.info(line)));
+  const loading = new ProgressLine('loading the model');
+  const options: ServerOptions = {
+    modelPath,
+    host: flags.host,
+    port: flags.port,
+    servedModelName: flags.servedModelName,
+    chatTemplatePath: flags.chatTemplate,
+    apiKey: flags.apiKey,
+    adminApiKey: flags.adminApiKey,
+    dpSize: flags.dpSize,
+    gpu: flags.gpu,
+    gpuLayers: flags.nGpuLayers ?? -1,
+    kvCacheType: flags.kvCacheDtype,
+    contextLength: flags.contextLength,
+    maxTotalTokens: flags.maxTotalTokens,
+    maxRunningRequests: flags.maxRunningRequests,
+    chunkedPrefillSize: flags.chunkedPrefillSize,
+    maxPrefillTokens: flags.maxPrefillTokens,
+    maxQueuedRequests: flags.maxQueuedRequests,
+    threads: flags.threads,
+    metricsRequireAuth: flags.metricsRequireAuth ?? false,
+    randomSeed: flags.randomSeed,
+    log,
+    onProgress: (fraction) => loading.update(fraction),
+  };
+  const server = await startServer(options).finally(() => loading.end());
+  log.info({ model: server.servedModel, ...server.limits, ranks: flags.dpSize }, `TierKV ${VERSION} serves`);
+  // The address goes to stdout, alone: scripts read it.
+  process.stdout.write(`${server.url}\n`);
+  await closeOnSignal(server, (line) => log.info(line));
+}
+
+async function demoModel(say: (line: string) => void): Promise<string> {
+  say('No --model-path: serving the tiny test model, whose answers are random words.');
+  const making = new ProgressLine('writing the tiny model');
+  return ensureModel('tiny', { onProgress: (fraction) => making.update(fraction) }).finally(() =>
+    making.end(),
+  );
+}
+
+/** The first signal ends the server in order; the second one at once. */
+async function closeOnSignal(server: RunningServer, say: (line: string) => void): Promise<void> {
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve);
+  });
+  say(`${signal}: finishing ${server.manager.inFlight} requests`);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
+  await server.close(GRACE_MS);
+  process.exit(0);
+}
