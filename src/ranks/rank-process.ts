@@ -40,7 +40,10 @@ async function serve(transport: Transport): Promise<void> {
       if (handler) handle = handler;
     });
   };
-  transport.onClose(die);
+  transport.onClose((error) => {
+    if (error) console.error(error);
+    die();
+  });
   transport.onMessage((message) => handle(parseToRank(message)));
 }
 

@@ -176,9 +176,15 @@ export class Rank {
       throw failure('engine_failed', { reason: this.#whyDied(child) }, { cause });
     });
     this.#transport = transport;
-    const gone = Promise.all([exited, new Promise<void>((resolve) => transport.onClose(resolve))]).then(() =>
-      this.#loseEverything(child),
-    );
+    const gone = Promise.all([
+      exited,
+      new Promise<void>((resolve) => {
+        transport.onClose((error) => {
+          if (error) this.#log.error({ err: error }, 'the connection to the rank broke');
+          resolve();
+        });
+      }),
+    ]).then(() => this.#loseEverything(child));
     const model = await new Promise<ModelInfo>((resolve, reject) => {
       const early = { ready: resolve, failed: reject };
       transport.onMessage((message) => this.#receive(parseFromRank(message), early));

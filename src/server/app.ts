@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { parse as parseJson } from 'secure-json-parse';
 import { failure } from '../shared/errors.ts';
 import { newId } from './answering.ts';
 import { guardRoutes, type Keys } from './auth.ts';
@@ -76,13 +77,17 @@ function withTypes(app: FastifyInstance) {
 
 /** JSON only, and only in valid UTF-8: a decoder that replaces bytes would change prompts silently. */
 function parseStrictJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     const bytes = body as Buffer;
     if (!isUtf8(bytes)) return done(failure('invalid_encoding', undefined));
     if (bytes.length === 0) return done(failure('invalid_json', { reason: 'it is empty' }));
-    return parse(request, bytes.toString('utf8'), done);
+    try {
+      // Refuses `__proto__` and its like, which JSON.parse would take for plain keys.
+      done(null, parseJson(bytes.toString('utf8')));
+    } catch (cause) {
+      done(failure('invalid_json', { reason: (cause as Error).message }, { cause }));
+    }
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ModelInfo } from '../engine/engine.ts';
-import type { ChatTemplate } from '../tokenizer-manager/chat/chat-template.ts';
+import type { ChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import type { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,10 +22,4 @@ export interface ServerContext {
   version: string;
   /** Options as they are in effect, without the keys. */
   publicOptions: Record<string, unknown>;
-}
-
-/** A chat template with its source, from which the form of tool calls is recognised. */
-export interface ChatSupport {
-  template: ChatTemplate;
-  source: string;
 }

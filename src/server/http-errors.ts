@@ -17,7 +17,7 @@ export function errorBody({ message, type, param, code }: Failure): ErrorBody {
 /** Turns everything that routes and fastify itself throw into OpenAI's shape. */
 export function handleErrors(app: FastifyInstance, bodyLimit: number): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = translate(error, bodyLimit);
+    const known = translate(error, bodyLimit, request.headers['content-type']);
     if (known.status >= 500) request.log.error({ err: error }, known.message);
     if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
     return reply.code(known.status).send(errorBody(known));
@@ -29,7 +29,7 @@ export function handleErrors(app: FastifyInstance, bodyLimit: number): void {
   });
 }
 
-function translate(error: FastifyError, bodyLimit: number): Failure {
+function translate(error: FastifyError, bodyLimit: number, contentType: string | undefined): Failure {
   const [invalid] = error.validation ?? [];
   if (invalid) {
     const field = fieldOf(invalid.instancePath, invalid.params);
@@ -43,9 +43,7 @@ function translate(error: FastifyError, bodyLimit: number): Failure {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return failure('body_too_large', { limit: bodyLimit });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return failure('unsupported_media_type', { got: /: (.*)$/.exec(error.message)?.[1] || 'nothing' });
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return failure('invalid_json', { reason: 'it is empty' });
+      return failure('unsupported_media_type', { got: contentType ?? 'a body of no type' });
     default:
       if (error.statusCode === 400)
         return failure('invalid_json', { reason: error.message }, { cause: error });

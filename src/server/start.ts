@@ -8,6 +8,7 @@ import { openVocabulary } from '../engine/llama/vocabulary.ts';
 import { Fleet } from '../ranks/fleet.ts';
 import { systemClock } from '../shared/clock.ts';
 import { failure } from '../shared/errors.ts';
+import type { SchedulerLimits } from '../shared/messages.ts';
 import { VERSION } from '../shared/version.ts';
 import { loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import { LeastLoadedRouter } from '../tokenizer-manager/router.ts';
@@ -79,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       threads: limits.threads,
       kvCacheType: options.kvCacheType,
     },
-    limits,
+    limits: schedulerLimits(limits),
     log,
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   });
@@ -134,6 +135,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { port } = app.server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, servedModel, limits, app, manager, close: stop };
+}
+
+function schedulerLimits(limits: Limits): SchedulerLimits {
+  const { contextLength, maxRunningRequests, chunkedPrefillSize, maxPrefillTokens, maxQueuedRequests } =
+    limits;
+  return { contextLength, maxRunningRequests, chunkedPrefillSize, maxPrefillTokens, maxQueuedRequests };
 }
 
 async function listen(app: App, { host, port }: ServerOptions): Promise<void> {

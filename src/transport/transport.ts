@@ -7,7 +7,10 @@ export interface Transport {
   send(message: unknown): void;
   /** Called for every message, in order. Set once, before messages can arrive. */
   onMessage(listener: (message: unknown) => void): void;
-  /** Called once, when the connection is gone for whatever reason. */
-  onClose(listener: () => void): void;
+  /**
+   * Called once, when the connection is gone. The error is what a message listener threw, or what was wrong with
+   * the stream; undefined when either side just closed.
+   */
+  onClose(listener: (error: Error | undefined) => void): void;
   close(): void;
 }

@@ -53,11 +53,13 @@ export function connectToServer(address: string): Promise<Transport> {
 
 class SocketTransport implements Transport {
   readonly #socket: Socket;
+  #error: Error | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // A reset by the other side is told by 'close'.
-    socket.on('error', () => undefined);
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
   }
 
   send(message: unknown): void {
@@ -70,13 +72,13 @@ class SocketTransport implements Transport {
       try {
         for (const message of decoder.push(chunk)) listener(message);
       } catch (cause) {
-        this.#socket.destroy(cause instanceof Error ? cause : undefined);
+        this.#socket.destroy(cause instanceof Error ? cause : new Error(String(cause)));
       }
     });
   }
 
-  onClose(listener: () => void): void {
-    this.#socket.once('close', listener);
+  onClose(listener: (error: Error | undefined) => void): void {
+    this.#socket.once('close', () => listener(this.#error));
   }
 
   close(): void {
