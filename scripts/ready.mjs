@@ -18,6 +18,7 @@ export function ensureReady() {
   const lock = hash([readFileSync(path.join(root, 'package-lock.json'))]);
   if (readIfThere(installStamp) !== lock) {
     say('installing dependencies …');
+    // Not `npm ci`: it refuses a lock file that lacks the optional builds of other platforms.
     run(process.platform === 'win32' ? 'npm.cmd' : 'npm', [
       'ci',
       '--no-audit',

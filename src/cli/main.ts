@@ -8,6 +8,7 @@ const program = new Command('tierkv')
   .description('LLM server for Node.js that keeps every prefix it has computed.')
   .version(VERSION, '-v, --version')
   .showHelpAfterError('(tierkv --help lists the commands and flags)')
+  .addHelpText('after', '\nPlain `tierkv` serves; `tierkv serve --help` lists its flags.')
   .enablePositionalOptions();
 addServe(program);
 addDoctor(program);

@@ -122,8 +122,13 @@ function grammarOf(body: ChatBody, form: ToolForm | undefined): string | undefin
     const hint = "the model's chat template has no form for tool calls that is known here.";
     throw failure('unsupported_parameter', { name: param, hint }, { param });
   }
-  if (choice === 'required') return toolCallGrammar(form, tools);
-  const named = tools.filter((tool) => tool.function.name === choice.function.name);
+  const callable = tools.map(({ function: { name, parameters } }, i) => ({
+    name,
+    parameters,
+    param: `tools[${i}].function.parameters`,
+  }));
+  if (choice === 'required') return toolCallGrammar(form, callable);
+  const named = callable.filter((tool) => tool.name === choice.function.name);
   if (named.length === 0) {
     throw failure(
       'invalid_value',

@@ -1,4 +1,4 @@
-import { JsonScanner } from './json-scanner.ts';
+import { JsonScanner, type ScannerState } from './json-scanner.ts';
 
 const ARGUMENT_KEYS = ['arguments', 'parameters'];
 /** What else a call may hold where nothing but its own keys shows that it is one. */
@@ -15,8 +15,9 @@ export class CallReader {
   readonly #scanner = new JsonScanner();
   #text = '';
   #key = '';
-  #keyStart = 0;
+  #stringStart = 0;
   #valueStart = 0;
+  #complete = false;
   #name: string | undefined;
   #argumentsStart: number | undefined;
   #argumentsEnd: number | undefined;
@@ -33,35 +34,41 @@ export class CallReader {
   }
 
   get complete(): boolean {
-    return this.#scanner.state === 'end';
+    return this.#complete;
   }
 
   /** The tool's name, once the call has begun. */
   get begun(): string | undefined {
-    return this.#argumentsStart === undefined && !this.complete ? undefined : this.#name;
+    return this.#argumentsStart === undefined && !this.#complete ? undefined : this.#name;
   }
 
   /** Takes one UTF-16 code unit; `false`, and the unit not taken, if this cannot be a call. */
   push(unit: string): boolean {
     const { state: before, depth } = this.#scanner;
     if (!this.#scanner.push(unit)) return false;
-    const { state: after } = this.#scanner;
+    if (depth === 1 && !this.#atTop(unit, before, this.#scanner.state)) return false;
     const at = this.#text.length;
-    const top = depth === 1;
-    if (top && before.startsWith('key') && after === 'string') this.#keyStart = at;
-    if (top && before === 'string' && after === 'colon')
-      this.#key = parseString(this.#text.slice(this.#keyStart) + unit);
-    if (top && before === 'value' && after !== 'value') this.#valueStart = at;
-    const ok =
-      !(top && after === 'colon' && before === 'string' && !this.#allowsKey()) &&
-      !(top && before === 'value' && after !== 'value' && !this.#allowsValue(unit)) &&
-      !(top && before === 'string' && after === 'comma-or-end' && !this.#endOfString(unit)) &&
-      !(after === 'end' && !this.#isCall());
-    if (!ok) return false;
-    if (depth === 2 && this.#scanner.depth === 1 && this.#valueStart === this.#argumentsStart)
-      this.#argumentsEnd ??= at + 1;
+    const closesValue = depth === 2 && this.#scanner.depth === 1;
+    if (closesValue && this.#valueStart === this.#argumentsStart) this.#argumentsEnd = at + 1;
     this.#text += unit;
     return true;
+  }
+
+  /** Follows the object's own keys and values by what the scanner expected before and after a unit. */
+  #atTop(unit: string, before: ScannerState, after: ScannerState): boolean {
+    if (before !== 'string' && after === 'string') this.#stringStart = this.#text.length;
+    if (before === 'string' && after === 'colon') {
+      this.#key = parseString(this.#text.slice(this.#stringStart) + unit);
+      return this.#allowsKey();
+    }
+    if (before === 'value' && after !== 'value') {
+      this.#valueStart = this.#text.length;
+      return this.#allowsValue(unit);
+    }
+    if (before === 'string' && after === 'comma-or-end') return this.#allowsString(unit);
+    if (after !== 'end') return true;
+    this.#complete = this.#name !== undefined && (this.#marked || this.#argumentsStart !== undefined);
+    return this.#complete;
   }
 
   /** The next piece of the arguments' JSON text, exactly as the model wrote it. */
@@ -87,18 +94,17 @@ export class CallReader {
   #allowsValue(firstUnit: string): boolean {
     if (this.#key === 'name') return firstUnit === '"';
     if (!ARGUMENT_KEYS.includes(this.#key)) return true;
+    if (firstUnit !== '{') return false;
     this.#argumentsStart = this.#valueStart;
-    return firstUnit === '{';
+    return true;
   }
 
-  #endOfString(lastUnit: string): boolean {
+  #allowsString(lastUnit: string): boolean {
     if (this.#key !== 'name') return true;
-    this.#name = parseString(this.#text.slice(this.#valueStart) + lastUnit);
-    return this.#tools.has(this.#name);
-  }
-
-  #isCall(): boolean {
-    return this.#name !== undefined && (this.#marked || this.#argumentsStart !== undefined);
+    const name = parseString(this.#text.slice(this.#stringStart) + lastUnit);
+    if (!this.#tools.has(name)) return false;
+    this.#name = name;
+    return true;
   }
 }
 

@@ -9,7 +9,7 @@ export const HERMES: ToolForm = {
   open: '<tool_call>',
   close: '</tool_call>',
   bare: false,
-  separator: /\s/,
+  separators: /^\s*/,
   written: {
     beforeName: '<tool_call>\n{"name": ',
     beforeArguments: ', "arguments": ',

@@ -1,4 +1,5 @@
-type State =
+/** What the next character belongs to. */
+export type ScannerState =
   | 'value'
   | 'value-or-end'
   | 'key'
@@ -20,7 +21,7 @@ const COMPLETE_ESCAPE = /^\\(?:[^u]|u.{4})$/;
 export class JsonScanner {
   /** Objects and lists that are open. */
   #open: ('{' | '[')[] = [];
-  #state: State = 'value';
+  #state: ScannerState = 'value';
   /** In a string: whether it is a key. */
   #isKey = false;
   /** An escape, or a number or a literal, as far as it has been read. */
@@ -31,7 +32,7 @@ export class JsonScanner {
   }
 
   /** What the next character belongs to. */
-  get state(): State {
+  get state(): ScannerState {
     return this.#state;
   }
 
@@ -109,7 +110,7 @@ export class JsonScanner {
     return unit >= ' ';
   }
 
-  #enter(bracket: '{' | '[', state: State): boolean {
+  #enter(bracket: '{' | '[', state: ScannerState): boolean {
     this.#open.push(bracket);
     this.#state = state;
     return true;

@@ -9,7 +9,7 @@ export const LLAMA3_JSON: ToolForm = {
   open: '<|python_tag|>',
   close: undefined,
   bare: true,
-  separator: /[\s;]/,
+  separators: /^[\s;]*/,
   written: { beforeName: '{"name": ', beforeArguments: ', "parameters": ', end: '}' },
 };
 

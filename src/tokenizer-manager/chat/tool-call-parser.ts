@@ -61,10 +61,13 @@ class Parser implements ToolCallParser {
   }
 
   end(): Delta[] {
-    const isBetweenCalls = this.#state === 'lead' && this.#calls > 0;
-    if (isBetweenCalls && this.#withoutSeparators(this.#held) === '') this.#held = '';
-    if (this.#state === 'call' && !this.#hasBegun) this.#held += this.#reader!.text;
-    this.#content(this.#held);
+    const endsAfterCall =
+      this.#state === 'lead' && this.#calls > 0 && this.#withoutSeparators(this.#held) === '';
+    const endsInCall = this.#state === 'call' && this.#hasBegun;
+    if (!endsAfterCall && !endsInCall) {
+      this.#content(this.#held);
+      if (this.#state === 'call') this.#content(this.#reader!.text);
+    }
     this.#held = '';
     return this.#taken();
   }
@@ -160,9 +163,7 @@ class Parser implements ToolCallParser {
   }
 
   #withoutSeparators(text: string): string {
-    let at = 0;
-    while (at < text.length && this.#form.separator.test(text[at]!)) at++;
-    return text.slice(at);
+    return text.replace(this.#form.separators, '');
   }
 
   #taken(): Delta[] {

@@ -7,8 +7,8 @@ export interface ToolForm {
   readonly close: string | undefined;
   /** Whether a message may also begin with the call itself, without the text before it. */
   readonly bare: boolean;
-  /** Characters between calls, and before the first one. */
-  readonly separator: RegExp;
+  /** What may stand between calls and before the first one: the beginning of a text that it takes, possibly none. */
+  readonly separators: RegExp;
   /** The parts of the call that a grammar writes: before the name, between name and arguments, after them. */
   readonly written: { readonly beforeName: string; readonly beforeArguments: string; readonly end: string };
 }
