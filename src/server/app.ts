@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { parse as parseJson } from 'secure-json-parse';
 import { failure } from '../shared/errors.ts';
 import { newId } from './answering.ts';
@@ -36,7 +36,7 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
     fastify({
       loggerInstance: context.log as FastifyBaseLogger,
       // One line per request of our own says more than fastify's two.
-      disableRequestLogging: true,
+      logController: new LogController({ disableRequestLogging: true }),
       bodyLimit: options.bodyLimit,
       genReqId: () => newId('req'),
       requestIdHeader: 'x-request-id',

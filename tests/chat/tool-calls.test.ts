@@ -312,7 +312,7 @@ describe('while an answer arrives', () => {
   test('a long text takes time in proportion to its length', () => {
     const hostile = `${'<tool_call>{"a":"'.repeat(4000)}${'['.repeat(20_000)}${' '.repeat(20_000)}`;
     const started = performance.now();
-    const { content } = parse(HERMES, hostile.match(/[^]{1,5}/g)!);
+    const { content } = parse(HERMES, hostile.match(/.{1,5}/gs)!);
     expect(content).toBe(hostile);
     expect(performance.now() - started).toBeLessThan(2000);
   });
@@ -323,7 +323,8 @@ test('the form is told from the template', () => {
   expect(detectToolForm(LLAMA3)).toBe(LLAMA3_JSON);
   expect(detectToolForm('{{ "{\\"name\\": n, \\"parameters\\": p}" }}<|python_tag|>')).toBe(LLAMA3_JSON);
   expect(detectToolForm('<tool_call>\n<function=x>')).toBeUndefined();
-  expect(detectToolForm('<tool_call>x<arg_key>')).toBeUndefined();
+  expect(detectToolForm('<tool_call>{"name": "x", "arguments": <arg_key>')).toBeUndefined();
+  expect(detectToolForm('<tool_call><invoke>')).toBeUndefined();
   expect(detectToolForm("{{ messages[0]['content'] }}")).toBeUndefined();
 });
 

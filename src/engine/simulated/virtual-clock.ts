@@ -15,6 +15,11 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  /** How many sleep now. */
+  get sleepers(): number {
+    return this.#sleepers.length;
+  }
+
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();

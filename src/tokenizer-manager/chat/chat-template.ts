@@ -12,7 +12,7 @@ export interface RenderOptions {
   extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export interface SpecialTokens {
+interface SpecialTokens {
   bosToken: string;
   eosToken: string;
 }

@@ -17,7 +17,8 @@ export const HERMES: ToolForm = {
   },
 };
 
-/** Other models put XML of their own between the same markers: Qwen3-Coder, GLM 4.5 and later. */
+/** Other models put XML of their own between the same markers: Qwen3-Coder, GLM 4.5 and later, MiniMax. */
 export function isHermes(template: string): boolean {
-  return template.includes(HERMES.open) && !template.includes('<function=') && !template.includes('arg_key');
+  const isXml = template.includes('<function=') || template.includes('arg_key');
+  return template.includes(HERMES.open) && /"arguments\\?"/.test(template) && !isXml;
 }

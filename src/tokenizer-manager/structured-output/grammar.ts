@@ -12,7 +12,7 @@ export type Node =
 export type RuleNode = Extract<Node, { kind: 'rule' }>;
 
 /** Where in a request a rule comes from, to name the place when the rule turns out to be impossible. */
-export interface Origin {
+interface Origin {
   path: string;
   param: string;
 }

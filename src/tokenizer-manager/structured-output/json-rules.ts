@@ -54,7 +54,7 @@ export function stringCharacter(grammar: Grammar): RuleNode {
   });
 }
 
-export function hexDigit(grammar: Grammar): RuleNode {
+function hexDigit(grammar: Grammar): RuleNode {
   return grammar.shared('hex', () => oneOf('0123456789ABCDEFabcdef'));
 }
 
@@ -112,7 +112,7 @@ export function anyObject(grammar: Grammar): RuleNode {
   });
 }
 
-export function anyArray(grammar: Grammar): RuleNode {
+function anyArray(grammar: Grammar): RuleNode {
   return grammar.shared('array', () => {
     const value = anyValue(grammar);
     return enclosed(

@@ -1,7 +1,7 @@
 /**
  * What one schema may cost. llama.cpp compiles the grammar on the server's own thread and walks it at every
- * token, so each limit stops a schema before it can slow down everybody's requests. The first five are at or
- * above what OpenAI documents for structured outputs.
+ * token, so each limit stops a schema before it can slow down everybody's requests. Those of depth, properties,
+ * enum values and literal characters are at or above what OpenAI documents for structured outputs.
  */
 export const LIMITS = {
   /** Schemas inside of schemas; a `$ref` starts again from zero. */
@@ -21,12 +21,12 @@ export const LIMITS = {
   patternLength: 1_000,
   patternNesting: 16,
   /** Characters that a pattern can tell apart once its counted repetitions are written out. */
-  patternPositions: 2_000,
+  patternPositions: 1_000,
   grammarBytes: 256 * 1024,
   /** Elements of the compiled grammar, counted repetitions written out. */
   elements: 500_000,
   /** Ways to begin one rule, and the rules on the way: llama.cpp follows and remembers each one separately. */
-  beginnings: 2_000,
+  beginnings: 1_000,
   /** The same, summed over all rules: the cost of llama.cpp's search for left recursion. */
   totalBeginnings: 2_000_000,
   /** Rules that begin with a rule that begins with a rule...: the depth of the same search, which recurses. */

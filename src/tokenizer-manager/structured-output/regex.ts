@@ -15,7 +15,7 @@ export interface AnchoredRegex {
 }
 
 /** How many characters a match has, and how many of them the pattern tells apart once repetitions are written out. */
-export interface RegexSize {
+interface RegexSize {
   readonly min: number;
   readonly max: number;
   readonly positions: number;

@@ -6,7 +6,7 @@ import { LIMITS } from './limits.ts';
 import { printGrammar } from './print-grammar.ts';
 import { SchemaConverter } from './schema-converter.ts';
 
-export interface SchemaOptions {
+interface SchemaOptions {
   /** The request field that holds the schema, for error messages. */
   param: string;
   /** Narrows the schema to objects, as the parameters of a function are. */

@@ -1,0 +1,296 @@
+import { afterEach, expect } from 'vitest';
+import type { Batch, SamplingParams, TokenLogprobs } from '../../src/engine/engine.ts';
+import { EMPTY_PREFIX, extendPrefix, logitsAfter } from '../../src/engine/simulated/prefix-function.ts';
+import { SIMULATED_END, SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
+import { SimulatedSampler } from '../../src/engine/simulated/simulated-sampler.ts';
+import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
+import type { SchedulerOutput, StopToken } from '../../src/scheduler/output.ts';
+import type { RequestSpec } from '../../src/scheduler/request.ts';
+import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import type { Failure } from '../../src/shared/errors.ts';
+
+export const VOCABULARY = 32;
+
+export const GREEDY: SamplingParams = {
+  logitBias: [],
+  stopTokens: [],
+  minTokens: 0,
+  maxTokens: 16,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  seed: 0,
+};
+
+/** A request in few words: `prompt` is a length, whose tokens differ from request to request. */
+export interface Asked extends Partial<SamplingParams> {
+  id: number;
+  prompt: number;
+  ignoreEnd?: boolean;
+  grammar?: string;
+  topLogprobs?: number;
+}
+
+export function spec({ id, prompt, ignoreEnd, grammar, topLogprobs, ...sampling }: Asked): RequestSpec {
+  return {
+    id,
+    prompt: Int32Array.from({ length: prompt }, (_, i) => 1 + ((7 * id + 3 * i + i * i) % (VOCABULARY - 1))),
+    sampling: { ...GREEDY, ...sampling },
+    ignoreEndOfGeneration: ignoreEnd ?? false,
+    grammar,
+    topLogprobs,
+  };
+}
+
+export interface Ending {
+  reason: 'stop' | 'length';
+  stop: number | undefined;
+}
+
+/** What a request must be answered, computed alone and directly. */
+export function expectedAnswer(asked: Asked): { tokens: number[]; ending: Ending } {
+  const { prompt, sampling, ignoreEndOfGeneration } = spec(asked);
+  let state = prompt.reduce(extendPrefix, EMPTY_PREFIX);
+  const sampler = new SimulatedSampler(
+    sampling,
+    () => logitsAfter(state, VOCABULARY),
+    () => undefined,
+  );
+  const tokens: number[] = [];
+  for (;;) {
+    const token = sampler.sample(0);
+    const ends = sampling.stopTokens.includes(token) || (token === SIMULATED_END && !ignoreEndOfGeneration);
+    if (ends && tokens.length + 1 >= sampling.minTokens)
+      return { tokens, ending: { reason: 'stop', stop: token } };
+    tokens.push(token);
+    if (tokens.length === sampling.maxTokens)
+      return { tokens, ending: { reason: 'length', stop: undefined } };
+    state = extendPrefix(state, token);
+  }
+}
+
+/** Everything that one request was told. */
+export class Told {
+  started: number[] = [];
+  tokens: number[] = [];
+  logprobs: (TokenLogprobs | null)[] = [];
+  ended: Ending[] = [];
+  stops: (StopToken | undefined)[] = [];
+  failures: Failure[] = [];
+  /** Virtual time of each token. */
+  at: number[] = [];
+  aborted = false;
+}
+
+export class Recorder implements SchedulerOutput {
+  readonly #clock: VirtualClock;
+  readonly #told = new Map<number, Told>();
+  /** Requests named by each call of {@link tokens}. */
+  readonly messages: number[][] = [];
+  /** What a scheduler must not say. Thrown errors would be the scheduler's to handle, so they are kept. */
+  readonly violations: string[] = [];
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  of(id: number): Told {
+    let told = this.#told.get(id);
+    if (!told) this.#told.set(id, (told = new Told()));
+    return told;
+  }
+
+  started(id: number, cachedTokens: number): void {
+    const told = this.#hear(id);
+    if (told.tokens.length > 0) this.violations.push(`${id} got tokens before it started`);
+    told.started.push(cachedTokens);
+  }
+
+  tokens(ids: Int32Array, tokens: Int32Array, logprobs: (TokenLogprobs | null)[] | undefined): void {
+    const lengths = [tokens.length, logprobs?.length ?? ids.length];
+    if (lengths.some((length) => length !== ids.length)) this.violations.push('arrays are not parallel');
+    this.messages.push([...ids]);
+    for (const [i, id] of ids.entries()) {
+      const told = this.#hear(id);
+      if (told.started.length !== 1) this.violations.push(`${id} started ${told.started.length} times`);
+      told.tokens.push(tokens[i]!);
+      told.logprobs.push(logprobs?.[i] ?? null);
+      told.at.push(this.#clock.now());
+    }
+  }
+
+  finished(id: number, reason: 'stop' | 'length', stop: StopToken | undefined): void {
+    const told = this.#hear(id);
+    told.ended.push({ reason, stop: stop?.token });
+    told.stops.push(stop);
+  }
+
+  failed(id: number, failure: Failure): void {
+    this.#hear(id).failures.push(failure);
+  }
+
+  #hear(id: number): Told {
+    const told = this.of(id);
+    if (told.ended.length + told.failures.length > 0) this.violations.push(`${id} heard more after its end`);
+    if (told.aborted) this.violations.push(`${id} heard more after it was aborted`);
+    return told;
+  }
+}
+
+export interface Computed {
+  token: number;
+  position: number;
+  sequence: number;
+}
+
+/** Remembers every batch, and can break a request's sampler or answer that there is no room. */
+export class ObservedEngine extends SimulatedEngine {
+  readonly steps: Computed[][] = [];
+  /** The next sampler that is asked throws this. */
+  samplerError: Error | undefined;
+  /** So many decodes find no room. */
+  noRoom = 0;
+  #adding: Computed[] = [];
+
+  constructor(...options: ConstructorParameters<typeof SimulatedEngine>) {
+    super(...options);
+    const batch: Batch = this.batch;
+    const { add, clear } = batch;
+    batch.add = (token, position, sequence, wantLogits) => {
+      const row = add(token, position, sequence, wantLogits);
+      this.#adding.push({ token, position, sequence });
+      return row;
+    };
+    batch.clear = () => {
+      clear();
+      this.#adding = [];
+    };
+  }
+
+  override async decode() {
+    if (this.noRoom > 0) {
+      this.noRoom--;
+      return 'no-room';
+    }
+    this.steps.push([...this.#adding]);
+    if (this.cellsInUse + this.#adding.length > this.limits.cells) throw new Error('More than the cells hold.');
+    return super.decode();
+  }
+
+  override createSampler(...args: Parameters<SimulatedEngine['createSampler']>) {
+    const sampler = super.createSampler(...args);
+    const { sample } = sampler;
+    sampler.sample = (row) => {
+      const error = this.samplerError;
+      this.samplerError = undefined;
+      if (error) throw error;
+      return sample.call(sampler, row);
+    };
+    return sampler;
+  }
+}
+
+export interface SimulationOptions {
+  cells?: number;
+  batchTokens?: number;
+  sequences?: number;
+  contextLength?: number;
+  maxRunningRequests?: number;
+  chunkedPrefillSize?: number;
+  maxPrefillTokens?: number;
+  maxQueuedRequests?: number;
+}
+
+const simulations: Simulation[] = [];
+
+/** A scheduler over a simulated engine, on a clock that moves only when told to: a step takes 1 ms. */
+export class Simulation {
+  readonly clock = new VirtualClock();
+  readonly output = new Recorder(this.clock);
+  readonly engine: ObservedEngine;
+  readonly scheduler: Scheduler;
+  readonly ended: Promise<void>;
+  /** Whether {@link Scheduler.run} has returned. */
+  over = false;
+
+  constructor(options: SimulationOptions = {}) {
+    const cells = options.cells ?? 4096;
+    this.engine = new ObservedEngine({
+      clock: this.clock,
+      vocabularySize: VOCABULARY,
+      msPerBatch: 1,
+      msPerToken: 0,
+      msPerGrammar: 5,
+      cells,
+      batchTokens: options.batchTokens ?? 256,
+      sequences: options.sequences ?? 16,
+    });
+    const limits = {
+      contextLength: options.contextLength ?? cells,
+      maxRunningRequests: options.maxRunningRequests ?? 16,
+      chunkedPrefillSize: options.chunkedPrefillSize ?? 16,
+      maxPrefillTokens: options.maxPrefillTokens ?? 32,
+      maxQueuedRequests: options.maxQueuedRequests ?? 1000,
+    };
+    this.scheduler = new Scheduler(this.engine, limits, this.output, this.clock);
+    this.ended = this.scheduler.run().then(() => {
+      this.over = true;
+    });
+    // A rejection is found by whoever waits for it; `over` stays false.
+    this.ended.catch(() => undefined);
+    simulations.push(this);
+  }
+
+  submit(asked: Asked): Told {
+    this.scheduler.submit(spec(asked));
+    return this.output.of(asked.id);
+  }
+
+  /** Lets so many steps pass. */
+  async steps(count: number): Promise<void> {
+    await this.clock.advance(count);
+  }
+
+  /** Lets time pass until nothing is left to do. */
+  async drain(): Promise<void> {
+    // Nothing here takes a million steps: what does is reported as held, not waited for.
+    for (let i = 0; i < 1000 && (i === 0 || this.clock.sleepers > 0); i++) await this.clock.advance(1000);
+  }
+
+  /** What is held; all 0 on an idle scheduler. */
+  held() {
+    const { preemptions: _, steps: __, ...report } = this.scheduler.report();
+    return { ...report, ...this.engine.open, cells: this.engine.cellsInUse, sleepers: this.clock.sleepers };
+  }
+
+  abort(id: number): void {
+    this.scheduler.abort(id);
+    this.output.of(id).aborted = true;
+  }
+
+  expectIdle(): void {
+    expect(this.output.violations).toEqual([]);
+    for (const [what, count] of Object.entries(this.held())) expect(count, what).toBe(0);
+  }
+
+  expectAnswered(asked: Asked): void {
+    const { tokens, ending } = expectedAnswer(asked);
+    const told = this.output.of(asked.id);
+    expect(told.failures).toEqual([]);
+    expect(told.tokens).toEqual(tokens);
+    expect(told.ended).toEqual([ending]);
+  }
+}
+
+afterEach(async () => {
+  for (const simulation of simulations.splice(0)) {
+    const stopped = simulation.scheduler.stop();
+    await simulation.drain();
+    await stopped;
+    expect(simulation.output.violations).toEqual([]);
+  }
+});
