@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const modules = path.join(root, 'node_modules');
 const installStamp = path.join(modules, '.tierkv-installed');
-const buildStamp = path.join(root, 'dist', '.built-from');
+const buildStamp = path.join(modules, '.tierkv-built');
+const built = path.join(root, 'dist', 'cli', 'main.js');
 
 /** Installs and builds what is missing or stale. */
 export function ensureReady() {
@@ -32,7 +33,7 @@ export function ensureReady() {
     ...sourceState(path.join(root, 'src')),
     readFileSync(path.join(root, 'tsconfig.json')),
   ]);
-  if (readIfThere(buildStamp) !== sources) {
+  if (readIfThere(buildStamp) !== sources || !existsSync(built)) {
     say('building …');
     rmSync(path.join(root, 'dist'), { recursive: true, force: true });
     run(nodeBinary(), [path.join(modules, 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
@@ -84,6 +85,9 @@ function become(args) {
   const environment = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH ?? ''}` };
   const child = spawn(nodeBinary(), args, { stdio: 'inherit', env: environment });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm passes signals on to a shell that dies of them alone: an orphan ends its command as the signal would have.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 1000).unref();
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }
 

@@ -9,8 +9,8 @@ async function run(names: readonly ModelName[], options: { json?: true }): Promi
   const paths: Partial<Record<ModelName, string>> = {};
   for (const name of names) {
     const progress = new ProgressLine(`writing ${name}`);
-    const path = await ensureModel(name, { onProgress: (fraction) => progress.update(fraction) }).finally(() =>
-      progress.end(),
+    const path = await ensureModel(name, { onProgress: (fraction) => progress.update(fraction) }).finally(
+      () => progress.end(),
     );
     paths[name] = path;
     if (!options.json) console.log(`${name}: ${path} (${((await stat(path)).size / 1e6).toFixed(1)} MB)`);
@@ -21,7 +21,9 @@ async function run(names: readonly ModelName[], options: { json?: true }): Promi
 const command = new Command('models')
   .description('Make the generated models that are missing, and print where they are.')
   .addArgument(
-    new Argument('[names...]', 'which models').choices(Object.keys(RECIPES)).default(['tiny', 'bench'], 'tiny bench'),
+    new Argument('[names...]', 'which models')
+      .choices(Object.keys(RECIPES))
+      .default(['tiny', 'bench'], 'tiny bench'),
   )
   .option('--json', 'print one line: a JSON object of names and paths')
   .action(run);

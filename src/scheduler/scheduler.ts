@@ -105,7 +105,9 @@ export class Scheduler {
     if (this.#stopped) return failure('shutting_down', undefined);
     if (this.#requests.has(spec.id)) return failure('internal', undefined);
     if (spec.prompt.length === 0) return failure('empty_prompt', undefined);
-    const { contextLength, maxQueuedRequests } = this.#limits;
+    const { maxQueuedRequests } = this.#limits;
+    // What does not fit into all of the cells would be put back for ever.
+    const contextLength = Math.min(this.#limits.contextLength, this.#engine.limits.cells);
     if (spec.prompt.length + spec.sampling.maxTokens > contextLength) {
       return failure('context_length_exceeded', { limit: contextLength, got: spec.prompt.length });
     }
@@ -165,7 +167,7 @@ export class Scheduler {
       const rows = this.#fillBatch(plan);
       const outcome = await this.#engine.decode();
       if (outcome === 'done') this.#sampleAll(plan, rows);
-      else if (outcome === 'no-room') this.#putBackYoungest();
+      else if (outcome === 'no-room') this.#makeRoom();
       else this.#resync(plan);
     } catch (error) {
       this.#resync(plan);
@@ -257,6 +259,13 @@ export class Scheduler {
     if (request.aborted) return;
     this.#requests.delete(request.id);
     this.#output.failed(request.id, failure);
+  }
+
+  /** The engine found no room where the count of the cells promised it. A request alone would find none again. */
+  #makeRoom(): void {
+    const [only, ...others] = this.#running;
+    if (!only || others.length > 0) return this.#putBackYoungest();
+    this.#fail(only, failure('engine_failed', { reason: 'there is no room for the request in the KV cells' }));
   }
 
   /** Out of cells: the request that came last gives its own back and is computed again later. */

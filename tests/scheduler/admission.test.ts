@@ -56,7 +56,9 @@ describe('admission', () => {
     const simulation = new Simulation({ contextLength: 50 });
     const codes = (told: { failures: { code: string }[] }) => told.failures.map(({ code }) => code);
     expect(codes(simulation.submit({ id: 0, prompt: 0 }))).toEqual(['empty_prompt']);
-    expect(codes(simulation.submit({ id: 1, prompt: 40, maxTokens: 11 }))).toEqual(['context_length_exceeded']);
+    expect(codes(simulation.submit({ id: 1, prompt: 40, maxTokens: 11 }))).toEqual([
+      'context_length_exceeded',
+    ]);
     expect(codes(simulation.submit({ id: 2, prompt: 40, maxTokens: 10 }))).toEqual([]);
   });
 
@@ -76,11 +78,11 @@ describe('admission', () => {
 });
 
 describe('when the cells run out', () => {
-  const old = { id: 0, prompt: 20, maxTokens: 70, ignoreEnd: true };
-  const young = { id: 1, prompt: 20, maxTokens: 60, ignoreEnd: true };
+  const old = { id: 0, prompt: 20, maxTokens: 200, ignoreEnd: true };
+  const young = { id: 1, prompt: 20, maxTokens: 180, ignoreEnd: true };
 
   it('the youngest request is put back, computed again, and loses and repeats no token', async () => {
-    const simulation = new Simulation({ cells: 100 });
+    const simulation = new Simulation({ cells: 250 });
     simulation.submit(old);
     simulation.submit(young);
     await simulation.drain();
@@ -89,12 +91,12 @@ describe('when the cells run out', () => {
     simulation.expectAnswered(young);
     expect(simulation.output.of(1).started).toEqual([0]);
     // The older one was never held up.
-    expect(simulation.output.of(0).at).toEqual(Array.from({ length: 70 }, (_, i) => i + 1));
+    expect(simulation.output.of(0).at).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
     simulation.expectIdle();
   });
 
   it('a request that was put back keeps its sampler and gives back its cells and its sequence', async () => {
-    const simulation = new Simulation({ cells: 100 });
+    const simulation = new Simulation({ cells: 250 });
     simulation.submit(old);
     simulation.submit(young);
     while (simulation.scheduler.report().preemptions === 0) await simulation.steps(1);
@@ -102,13 +104,17 @@ describe('when the cells run out', () => {
   });
 
   it('a request that was put back goes before those that came later', async () => {
-    const simulation = new Simulation({ cells: 100 });
+    const simulation = new Simulation({ cells: 250, maxRunningRequests: 2 });
     simulation.submit(old);
     simulation.submit(young);
-    const last = simulation.submit({ id: 2, prompt: 20, maxTokens: 1, ignoreEnd: true });
+    const small = { id: 2, prompt: 2, maxTokens: 1, ignoreEnd: true };
+    const told = simulation.submit(small);
+    while (simulation.scheduler.report().preemptions === 0) await simulation.steps(1);
+    await simulation.steps(10);
+    expect(simulation.held()).toMatchObject({ running: 1, waiting: 2 });
+    expect(told.started).toEqual([]);
     await simulation.drain();
-    expect(last.at[0]).toBeGreaterThan(simulation.output.of(1).at[30]!);
-    simulation.expectAnswered({ id: 2, prompt: 20, maxTokens: 1, ignoreEnd: true });
+    simulation.expectAnswered(small);
   });
 
   it('an engine that finds no room has the youngest put back', async () => {

@@ -89,7 +89,10 @@ describe('a step', () => {
         }
         expect(new Set(plan.map(({ request }) => request)).size).toBe(plan.length);
         // All of the budget is used while there is something to compute.
-        const left = running.reduce((total, { decoding, uncomputed }) => total + (decoding ? 0 : uncomputed), 0);
+        const left = running.reduce(
+          (total, { decoding, uncomputed }) => total + (decoding ? 0 : uncomputed),
+          0,
+        );
         const room = Math.min(most, limits.batchTokens - decodes.length, limits.freeCells - decodes.length);
         expect(sum(prompts)).toBe(Math.min(left, room));
       }),

@@ -177,7 +177,8 @@ export class ObservedEngine extends SimulatedEngine {
       return 'no-room';
     }
     this.steps.push([...this.#adding]);
-    if (this.cellsInUse + this.#adding.length > this.limits.cells) throw new Error('More than the cells hold.');
+    if (this.cellsInUse + this.#adding.length > this.limits.cells)
+      throw new Error('More than the cells hold.');
     return super.decode();
   }
 

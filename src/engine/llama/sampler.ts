@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { failure } from '../../shared/errors.ts';
 import type { Grammar, Sampler, SamplingParams, TokenLogprobs } from '../engine.ts';
 import { argmax, logprobsOf } from '../logprobs.ts';
 import type { Llama } from './functions.ts';
@@ -7,6 +8,12 @@ import type { Pointer } from './structs.ts';
 
 /** sizeof(llama_token_data): i32 id, f32 logit, f32 p. */
 const CANDIDATE_BYTES = 12;
+
+/**
+ * The ways through an ambiguous grammar multiply with every token, and the step loop waits for each check. A request
+ * whose grammar grows like that ends here, long before a check takes minutes.
+ */
+const GRAMMAR_TOKEN_MS = 500;
 
 /** The llama_token_data_array that every sampler of one engine uses in turn. */
 export class Candidates {
@@ -146,6 +153,7 @@ export class LlamaSampler implements Sampler {
 
     let token = this.#choose(this.#chain, logits, mayEnd, false);
     if (this.#grammar) {
+      const began = performance.now();
       // Checking one token is cheap, masking the vocabulary is not: mask only when the free choice is forbidden.
       candidates.fillOne(token);
       llama.llama_sampler_apply(this.#grammar.pointer, candidates.pointer);
@@ -155,6 +163,11 @@ export class LlamaSampler implements Sampler {
       }
       // The library ends the process when a grammar accepts what it forbids; here it is allowed.
       llama.llama_sampler_accept(this.#grammar.pointer, token);
+      if (performance.now() - began > GRAMMAR_TOKEN_MS) {
+        throw failure('grammar_failed', {
+          reason: 'it is so ambiguous that checking one token takes too long',
+        });
+      }
     }
     llama.llama_sampler_accept(this.#chain, token);
     return token;
