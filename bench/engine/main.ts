@@ -6,14 +6,21 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import Table from 'cli-table3';
+import { Command } from 'commander';
+import { wholeNumber } from '../../src/cli/option-types.ts';
 import { LIBRARY_VERSION } from '../../src/engine/llama/library.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { SETTINGS, type Shape, type Speed } from './shapes.ts';
 import { measureServer } from './through-http.ts';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const { rounds, quick } = new Command('bench:engine')
+  .option('--rounds <n>', 'measurements of each side, in turn', wholeNumber(1), 3)
+  .option('--quick', 'one round on the tiny model, to see that it runs; nothing is kept')
+  .parse()
+  .opts<{ rounds: number; quick?: true }>();
+const ROUNDS = quick ? 1 : rounds;
 const here = import.meta.dirname;
-const modelPath = await ensureModel('bench');
+const modelPath = await ensureModel(quick ? 'tiny' : 'bench');
 
 interface Sample {
   shape: Shape;
@@ -100,7 +107,8 @@ async function report(all: readonly Sample[]): Promise<void> {
     rounds: ROUNDS,
     rows,
   };
-  await writeFile(path.join(here, '../results/engine.json'), `${JSON.stringify(result, null, 2)}\n`);
+  if (!quick)
+    await writeFile(path.join(here, '../results/engine.json'), `${JSON.stringify(result, null, 2)}\n`);
 }
 
 function median(values: number[]): number {

@@ -22,10 +22,17 @@ export class GrammarQueue {
     return this.#pending;
   }
 
-  /** Resolves with a grammar that the caller owns; rejects with `grammar_failed` or `deadline_exceeded`. */
-  async compile(gbnf: string): Promise<Grammar> {
+  /**
+   * Resolves with a grammar that the caller owns; rejects with `grammar_failed` or `deadline_exceeded`, and with
+   * `aborted` when it is not wanted any more when its turn comes.
+   */
+  async compile(gbnf: string, wanted: () => boolean): Promise<Grammar> {
     this.#pending++;
-    const work = this.#last.then(() => this.#engine.compileGrammar(gbnf));
+    let late = false;
+    const work = this.#last.then(() => {
+      if (late || !wanted()) throw failure('aborted', undefined);
+      return this.#engine.compileGrammar(gbnf);
+    });
     const settled = work.catch(() => undefined).finally(() => this.#pending--);
     this.#last = settled;
     const timer = new AbortController();
@@ -35,6 +42,7 @@ export class GrammarQueue {
     ]);
     timer.abort();
     if (outcome === 'late') {
+      late = true;
       void work.then((grammar) => grammar.close()).catch(() => undefined);
       throw failure('deadline_exceeded', {
         what: 'Compiling the grammar',

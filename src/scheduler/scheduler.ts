@@ -1,4 +1,4 @@
-import type { Engine, Sampler } from '../engine/engine.ts';
+import type { DecodeOutcome, Engine, Sampler } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { type Failure, failure, toFailure } from '../shared/errors.ts';
 import type { RankReport, SchedulerLimits } from '../shared/messages.ts';
@@ -78,7 +78,7 @@ export class Scheduler {
     };
   }
 
-  /** Steps until {@link stop}; sleeps while there is nothing to do. */
+  /** Steps until {@link stop}; sleeps while there is nothing to do. Rejects when the output throws. */
   async run(): Promise<void> {
     while (!this.#stopped) {
       this.#dropAborted();
@@ -123,7 +123,7 @@ export class Scheduler {
 
   async #compileThenEnqueue(request: Request, gbnf: string): Promise<void> {
     try {
-      const grammar = await this.#grammars.compile(gbnf);
+      const grammar = await this.#grammars.compile(gbnf, () => !request.aborted);
       if (request.aborted) return grammar.close();
       request.grammar = grammar;
       this.#enqueue(request);
@@ -163,18 +163,20 @@ export class Scheduler {
     if (plan.length === 0) return;
     this.#batched = plan;
     this.#steps++;
+    let rows: number[];
+    let outcome: DecodeOutcome;
     try {
-      const rows = this.#fillBatch(plan);
-      const outcome = await this.#engine.decode();
-      if (outcome === 'done') this.#sampleAll(plan, rows);
-      else if (outcome === 'no-room') this.#makeRoom();
-      else this.#resync(plan);
+      rows = this.#fillBatch(plan);
+      outcome = await this.#engine.decode();
     } catch (error) {
-      this.#resync(plan);
       for (const { request } of plan) this.#fail(request, toFailure(error));
+      return;
     } finally {
       this.#batched = [];
     }
+    if (outcome === 'done') this.#sampleAll(plan, rows);
+    else if (outcome === 'no-room') this.#makeRoom();
+    else this.#resync(plan);
   }
 
   #plan(): PlannedWork[] {
@@ -218,6 +220,7 @@ export class Scheduler {
       if (!request.sampler) {
         request.sampler = this.#createSampler(request);
         this.#output.started(request.id, 0);
+        if (request.aborted) return;
       }
       const token = request.sampler.sample(row);
       if (token < 0) return this.#finish(request, 'stop', undefined);

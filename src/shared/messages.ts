@@ -105,7 +105,7 @@ const ModelInfo = Type.Object(
   strict,
 );
 
-/** What a rank holds at one moment. On an idle rank every count but `steps` is 0. */
+/** What a rank holds at one moment. On an idle rank every count but `preemptions` and `steps` is 0. */
 const RankReport = Type.Object(
   {
     running: Unsigned,

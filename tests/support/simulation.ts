@@ -204,6 +204,8 @@ export interface SimulationOptions {
   chunkedPrefillSize?: number;
   maxPrefillTokens?: number;
   maxQueuedRequests?: number;
+  msPerBatch?: number;
+  msPerGrammar?: number;
 }
 
 const simulations: Simulation[] = [];
@@ -223,9 +225,9 @@ export class Simulation {
     this.engine = new ObservedEngine({
       clock: this.clock,
       vocabularySize: VOCABULARY,
-      msPerBatch: 1,
+      msPerBatch: options.msPerBatch ?? 1,
       msPerToken: 0,
-      msPerGrammar: 5,
+      msPerGrammar: options.msPerGrammar ?? 5,
       cells,
       batchTokens: options.batchTokens ?? 256,
       sequences: options.sequences ?? 16,

@@ -1,0 +1,109 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureModel } from '../../src/models/store.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+const run = promisify(execFile);
+
+/** The blocks of one language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    (match) => match[1] ?? '',
+  );
+}
+
+/** `$ command` with the output shown below it. */
+const shown = blocks('console').map((block) => {
+  const [first = '', ...output] = block.trimEnd().split('\n');
+  return { command: first.replace(/^\$ /, ''), output: output.join('\n') };
+});
+const commands = blocks('sh').flatMap((block) => block.trimEnd().split('\n'));
+
+function shell(command: string) {
+  return run('sh', ['-c', command], { cwd: root, timeout: 300_000 });
+}
+
+/** An answer with what differs from run to run and from processor to processor replaced. */
+function shapeOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]));
+}
+
+describe('the README', () => {
+  let server: ChildProcess;
+  let exited: Promise<unknown>;
+  let firstLines: string[] = [];
+
+  beforeAll(async () => {
+    const start = shown.find(({ command }) => command === 'npm start');
+    expect(start).toBeDefined();
+    server = spawn('npm', ['start'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    exited = new Promise((resolve) => server.once('exit', resolve));
+    const lines = createInterface({ input: server.stdout ?? process.stdin });
+    for await (const line of lines) {
+      firstLines = [...firstLines, line];
+      if (line === start?.output) break;
+    }
+  });
+
+  afterAll(async () => {
+    server.kill('SIGTERM');
+    await exited;
+  });
+
+  test('npm start prints the address that it shows', () => {
+    expect(firstLines.at(-1)).toBe(shown.find(({ command }) => command === 'npm start')?.output);
+  });
+
+  test('the curl command answers in the shape that it shows', async () => {
+    const curl = shown.find(({ command }) => command.startsWith('curl'));
+    const { stdout } = await shell(curl?.command ?? 'false');
+    const [answer, example]: unknown[] = [JSON.parse(stdout), JSON.parse(curl?.output ?? '')];
+    expect(shapeOf(answer)).toEqual(shapeOf(example));
+  });
+
+  test('the program with the openai client streams text', async () => {
+    const folder = mkdtempSync(path.join(root, 'node_modules/.readme-'));
+    try {
+      writeFileSync(path.join(folder, 'example.mjs'), blocks('js')[0] ?? '');
+      const { stdout } = await run(process.execPath, [path.join(folder, 'example.mjs')]);
+      expect(stdout.trim().split(/\s+/).length).toBeGreaterThan(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('the version is the one that it shows', async () => {
+    const version = shown.find(({ command }) => command.endsWith('--version'));
+    expect((await shell(version?.command ?? 'false')).stdout.trim()).toBe(version?.output);
+  });
+
+  test('a model of the user’s own is served', async () => {
+    const command = commands.find((line) => line.includes('--model-path')) ?? 'false';
+    const model = await ensureModel('tiny-qwen2');
+    const own = spawn('sh', ['-c', `exec ${command.replace('path/to/model.gguf', `${model} --port 0`)}`], {
+      cwd: root,
+    });
+    const gone = new Promise((resolve) => own.once('exit', resolve));
+    for await (const line of createInterface({ input: own.stdout })) {
+      if (!line.startsWith('http')) continue;
+      const { data } = (await (await fetch(`${line}/v1/models`)).json()) as { data: { id: string }[] };
+      expect(data.map(({ id }) => id)).toEqual(['tierkv-tiny-qwen2']);
+      break;
+    }
+    own.kill('SIGTERM');
+    await gone;
+  });
+
+  // `npm test` and `npm run check` are what CI itself runs.
+  const others = commands.filter((line) => !/--model-path|npm test|npm run check/.test(line));
+  test.each(others)('%s runs', { timeout: 300_000 }, async (command) => {
+    const short = command.startsWith('npm run bench') ? `${command} -- --quick` : command;
+    await expect(shell(short)).resolves.toBeDefined();
+  });
+});

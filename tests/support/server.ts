@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const OWN_NODE = path.join(ROOT, 'node_modules/node/bin/node');
+
+/** The Node that the project is developed with; the one that runs the tests may be older. */
+export const NODE = existsSync(OWN_NODE) ? OWN_NODE : process.execPath;
+export const MAIN = path.join(ROOT, 'src/cli/main.ts');
+
+/** What an idle rank reports. Whatever stays above that after a test was leaked. */
+const NOTHING_HELD = {
+  running: 0,
+  waiting: 0,
+  compilingGrammars: 0,
+  sequencesInUse: 0,
+  cellsInUse: 0,
+  samplersOpen: 0,
+};
+const START_DEADLINE_MS = 60_000;
+
+export interface RankInfo {
+  rank: number;
+  state: string;
+  restarts: number;
+  report?: typeof NOTHING_HELD;
+}
+
+export interface ServerInfo {
+  in_flight: number;
+  ranks: RankInfo[];
+  limits: { contextLength: number; maxQueuedRequests: number };
+  [field: string]: unknown;
+}
+
+/** This process's environment without what would configure a server. */
+export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { TIERKV_API_KEY: _key, TIERKV_ADMIN_API_KEY: _adminKey, ...rest } = process.env;
+  return { ...rest, ...extra };
+}
+
+/** Starts a real server process on a free port, with the tiny model unless the flags say otherwise. */
+export async function startServer(
+  flags: readonly string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<TestServer> {
+  // One thread: the library's threads wait for each other spinning, which takes long on cores that others use too.
+  const child = spawn(NODE, [MAIN, 'serve', '--port', '0', '--threads', '1', ...flags], {
+    cwd: ROOT,
+    env: cleanEnvironment(environment),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stderr: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => stderr.push(text));
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(START_DEADLINE_MS);
+  try {
+    const [url] = await Promise.race([
+      once(lines, 'line', { signal }),
+      once(child, 'exit', { signal }).then(() => {
+        throw new Error('it ended');
+      }),
+    ]);
+    return new TestServer(child, String(url), stderr);
+  } catch (cause) {
+    child.kill('SIGKILL');
+    throw new Error(`The server did not start: ${stderr.join('')}`, { cause });
+  }
+}
+
+export class TestServer {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  readonly #stderr: string[];
+  readonly #exited: Promise<number | null>;
+
+  constructor(child: ChildProcess, url: string, stderr: string[]) {
+    this.#child = child;
+    this.url = url;
+    this.#stderr = stderr;
+    this.#exited = once(child, 'exit').then(([code]) => code as number | null);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** What it has written to stderr so far. */
+  get log(): string {
+    return this.#stderr.join('');
+  }
+
+  /** The processes of its ranks. Linux only. */
+  rankPids(): number[] {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
+    return children.trim().split(/\s+/).filter(Boolean).map(Number);
+  }
+
+  get(route: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(this.url + route, { headers });
+  }
+
+  /** @param body JSON text, or what becomes one */
+  post(route: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + route, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+      ...init,
+    });
+  }
+
+  async info(): Promise<ServerInfo> {
+    return (await (await this.get('/server_info')).json()) as ServerInfo;
+  }
+
+  /** Waits until nothing is held any more, on the server and on every rank. */
+  async expectIdle(): Promise<void> {
+    await expect
+      .poll(
+        async () => {
+          const { in_flight, ranks } = await this.info();
+          return { in_flight, held: ranks.map(({ report }) => report) };
+        },
+        { timeout: 20_000, interval: 20 },
+      )
+      .toMatchObject({ in_flight: 0, held: expect.arrayContaining([expect.objectContaining(NOTHING_HELD)]) });
+    for (const { report } of (await this.info()).ranks) expect(report).toMatchObject(NOTHING_HELD);
+  }
+
+  /** Asks it to end in order. Returns the exit code. */
+  stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM');
+    return this.#exited;
+  }
+
+  /** Ends it at once, whatever it does. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  get exited(): Promise<number | null> {
+    return this.#exited;
+  }
+}
+
+/** The greedy answer to a prompt: the same as long as the server is sound. */
+export async function greedy(server: TestServer, prompt: string, maxTokens = 24): Promise<string> {
+  const response = await server.post('/v1/completions', { prompt, max_tokens: maxTokens, temperature: 0 });
+  const answer = (await response.json()) as { choices: { text: string }[] };
+  return answer.choices[0]!.text;
+}
