@@ -35,10 +35,6 @@ const TABLE = {
   ),
   model_not_found: row(404, (p: { model: string }) => `The model '${p.model}' is not served here.`),
   route_not_found: row(404, (p: { method: string; path: string }) => `There is no ${p.method} ${p.path}.`),
-  method_not_allowed: row(
-    405,
-    (p: { method: string; path: string }) => `${p.path} does not take ${p.method}.`,
-  ),
   not_idle: row(400, (p: { blockers: string }) => `The server is not idle, blocked-by: ${p.blockers}`),
   aborted: row(499, () => 'The request was aborted.'),
   queue_full: row(
