@@ -106,7 +106,7 @@ export interface SamplingParams {
   logitBias: { token: number; bias: number }[];
   /** Tokens that end the answer besides the model's own end of generation. */
   stopTokens: number[];
-  /** While fewer tokens are generated, none that ends the answer is chosen. */
+  /** While fewer tokens are generated, none that ends the answer is chosen, unless a grammar allows nothing else. */
   minTokens: number;
   /** The most tokens that will be sampled: how far penalties look back beyond the prompt. */
   maxTokens: number;
@@ -145,8 +145,12 @@ export interface Vocabulary {
    * @param parseSpecial whether special tokens written out in the text become those tokens
    */
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Int32Array>;
-  /** The bytes of one token; they may end inside of a character. Control tokens are empty unless `special`. */
+  /**
+   * The bytes of one token; they may end inside of a character. Control tokens are empty unless `special`.
+   * Throws when there is no such token.
+   */
   piece(token: number, special: boolean): Uint8Array;
   isEndOfGeneration(token: number): boolean;
+  /** Frees it, after texts that are being tokenized. */
   close(): void;
 }

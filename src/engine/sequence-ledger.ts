@@ -33,9 +33,14 @@ export class SequenceLedger {
     this.#next[sequence] = position + 1;
   }
 
+  /** Positions of the batch being filled. */
+  get pending(): number {
+    return sum(this.#next) - sum(this.#lengths);
+  }
+
   /** The batch was computed: its positions are held. */
   commit(): void {
-    this.#used += sum(this.#next) - sum(this.#lengths);
+    this.#used += this.pending;
     this.#lengths.set(this.#next);
   }
 
@@ -45,13 +50,17 @@ export class SequenceLedger {
   }
 
   truncate(sequence: number, length: number): void {
-    this.#check(sequence);
-    const held = this.#lengths[sequence]!;
-    if (length < 0 || length > held)
-      throw new RangeError(`Sequence ${sequence} holds ${held} positions, not ${length}.`);
-    this.#used -= held - length;
+    this.assertHolds(sequence, length);
+    this.#used -= this.#lengths[sequence]! - length;
     this.#lengths[sequence] = length;
     this.#next[sequence] = length;
+  }
+
+  /** Throws when the sequence does not hold its first `length` positions. */
+  assertHolds(sequence: number, length: number): void {
+    const held = this.length(sequence);
+    if (!Number.isInteger(length) || length < 0 || length > held)
+      throw new RangeError(`Sequence ${sequence} holds ${held} positions, not ${length}.`);
   }
 
   /** The sequences that the batch being filled extends. */

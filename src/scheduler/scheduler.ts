@@ -243,10 +243,12 @@ export class Scheduler {
   }
 
   #endsWith(request: Request, token: number): boolean {
-    const { sampling, ignoreEndOfGeneration } = request.spec;
+    const { sampling, ignoreEndOfGeneration, grammar } = request.spec;
+    const end = this.#engine.isEndOfGeneration(token);
+    // After its end a grammar allows nothing but the end again.
+    if (end && grammar !== undefined) return true;
     if (request.generated < sampling.minTokens) return false;
-    if (sampling.stopTokens.includes(token)) return true;
-    return !ignoreEndOfGeneration && this.#engine.isEndOfGeneration(token);
+    return sampling.stopTokens.includes(token) || (end && !ignoreEndOfGeneration);
   }
 
   #finish(request: Request, reason: 'stop' | 'length', stop: StopToken | undefined): void {

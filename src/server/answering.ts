@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import { Wakeup } from '../shared/wakeup.ts';
 import type { AnswerPart, AnswerToken, Finish } from '../tokenizer-manager/answer.ts';
 import type { Generation } from '../tokenizer-manager/generation.ts';
 
@@ -39,11 +40,14 @@ export function newId(prefix: string): string {
 
 /** Ends the generations when the client goes away before its answer is complete. */
 export function abortWhenGone(reply: FastifyReply, generations: readonly Generation[]): void {
-  // Fastify's request.signal aborts at once on a POST with a body; the response's 'close' does not.
-  reply.raw.once('close', () => {
+  const abort = () => {
     if (reply.raw.writableFinished) return;
     for (const generation of generations) generation.abort();
-  });
+  };
+  // Fastify's request.signal aborts at once on a POST with a body; the response's 'close' does not.
+  reply.raw.once('close', abort);
+  // It may have gone while its prompt was tokenized.
+  if (reply.raw.closed) abort();
 }
 
 /** The parts of several answers as they come, each with its answer's index. */
@@ -56,21 +60,34 @@ export async function* interleave(
     for await (const part of only) yield { index: 0, part };
     return;
   }
-  const pending = new Map(iterators.map((iterator, index) => [index, advance(iterator, index)]));
-  while (pending.size > 0) {
-    const { index, result } = await Promise.race(pending.values());
+  const arrivals: { index: number; result: Promise<IteratorResult<AnswerPart>> }[] = [];
+  const wakeup = new Wakeup();
+  // Not Promise.race: every race adds a reaction to every promise that goes on waiting.
+  const advance = (index: number) => {
+    const result = iterators[index]!.next();
+    const arrived = () => {
+      arrivals.push({ index, result });
+      wakeup.signal();
+    };
+    result.then(arrived, arrived);
+  };
+  let open = iterators.length;
+  for (let index = 0; index < open; index++) advance(index);
+  while (open > 0) {
+    const arrival = arrivals.shift();
+    if (!arrival) {
+      await wakeup.wait();
+      continue;
+    }
+    const { index } = arrival;
+    const result = await arrival.result;
     if (result.done) {
-      pending.delete(index);
+      open--;
       continue;
     }
     yield { index, part: result.value };
-    const iterator = iterators[index];
-    if (iterator) pending.set(index, advance(iterator, index));
+    advance(index);
   }
-}
-
-async function advance(iterator: AsyncGenerator<AnswerPart>, index: number) {
-  return { index, result: await iterator.next() };
 }
 
 /** All answers, complete and in order. Throws what any of them failed with, after ending the others. */

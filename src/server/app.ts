@@ -8,7 +8,7 @@ import { failure } from '../shared/errors.ts';
 import { newId } from './answering.ts';
 import { guardRoutes, type Keys } from './auth.ts';
 import type { ServerContext } from './context.ts';
-import { handleErrors } from './http-errors.ts';
+import { answerBrokenRequest, handleErrors, sendNotFound } from './http-errors.ts';
 import { logRequests } from './request-log.ts';
 import { registerAbort } from './routes/abort.ts';
 import { registerChatCompletions } from './routes/chat-completions.ts';
@@ -30,6 +30,9 @@ export interface AppOptions extends Keys {
   metricsRequireAuth: boolean;
 }
 
+/** How long a client may take to send a request. */
+const RECEIVE_MS = 300_000;
+
 /** The HTTP side of the server, ready to listen. */
 export async function createApp(context: ServerContext, options: AppOptions): Promise<App> {
   const app = withTypes(
@@ -41,6 +44,11 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
       genReqId: () => newId('req'),
       requestIdHeader: 'x-request-id',
       forceCloseConnections: 'idle',
+      requestTimeout: RECEIVE_MS,
+      // Fastify's own answers have another shape.
+      return503OnClosing: false,
+      frameworkErrors: (_error, request, reply) => void sendNotFound(request, reply),
+      clientErrorHandler: answerBrokenRequest,
       // What a client sends is refused or taken as it is, never turned into something else.
       ajv: {
         customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
@@ -52,6 +60,7 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
   parseStrictJson(app);
   handleErrors(app, options.bodyLimit);
   logRequests(app);
+  refuseWhenClosing(app);
   guardRoutes(app, options);
   await documentRoutes(app, context.version);
   app.addHook('onSend', async (request, reply) => {
@@ -88,6 +97,16 @@ function parseStrictJson(app: FastifyInstance): void {
     } catch (cause) {
       done(failure('invalid_json', { reason: (cause as Error).message }, { cause }));
     }
+  });
+}
+
+function refuseWhenClosing(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onRequest', async () => {
+    if (closing) throw failure('shutting_down', undefined);
   });
 }
 

@@ -30,7 +30,8 @@ export async function sendEvents(
   // A rejection that nobody awaits yet must not end the process; it is met again below or in the stream.
   first.catch(() => undefined);
   await Promise.race([first, sleep(FIRST_EVENT_MS)]);
-  reply.raw.socket?.setTimeout(STALLED_MS, () => reply.raw.destroy());
+  // On the response, not its socket: that one goes on to the next request with all its listeners.
+  reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
   // One event at a time: what a slow client has not taken waits in the answer, not in a buffer here.
   const stream = Readable.from(encode(first, values), { highWaterMark: 1, objectMode: true });
   return reply.headers(HEADERS).send(stream);

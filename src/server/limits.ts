@@ -80,7 +80,8 @@ export function deriveLimits(
     Math.min(2 * (asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)), affordable);
   // Cells come in multiples of 256.
   const maxTotalTokens = Math.max(asked.contextLength ?? 0, Math.ceil(total / 256) * 256);
-  const contextLength = asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT, maxTotalTokens);
+  const contextLength =
+    asked.contextLength ?? Math.min(trained, DEFAULT_CONTEXT, asked.maxTotalTokens ?? maxTotalTokens);
   if (asked.maxTotalTokens !== undefined && contextLength > asked.maxTotalTokens) {
     const reason = `--context-length ${contextLength} does not fit into --max-total-tokens ${asked.maxTotalTokens}.`;
     throw failure('bad_option', { reason });

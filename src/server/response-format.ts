@@ -1,3 +1,4 @@
+import { failure } from '../shared/errors.ts';
 import {
   jsonObjectGrammar,
   schemaToGrammar,
@@ -10,6 +11,10 @@ export function responseGrammar(format: OpenAiSampling['response_format']): stri
     case 'json_object':
       return jsonObjectGrammar();
     case 'json_schema':
+      if (!format.json_schema) {
+        const param = 'response_format.json_schema';
+        throw failure('invalid_value', { reason: `'${param}': is required.` }, { param });
+      }
       return schemaToGrammar(format.json_schema.schema, { param: 'response_format.json_schema.schema' });
     default:
       return undefined;

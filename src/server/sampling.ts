@@ -2,7 +2,7 @@ import { failure } from '../shared/errors.ts';
 import type { GenerationRequest } from '../tokenizer-manager/generation.ts';
 import { schemaToGrammar } from '../tokenizer-manager/structured-output/schema-to-grammar.ts';
 import type { SglangSampling } from './schemas/generate.ts';
-import type { OpenAiSampling } from './schemas/openai-sampling.ts';
+import { MAX_ANSWERS_IN_ALL, type OpenAiSampling } from './schemas/openai-sampling.ts';
 
 /** Everything of a generation but the prompt and who asks. */
 export type SamplingChoice = Omit<GenerationRequest, 'id' | 'prompt' | 'promptParam' | 'topLogprobs'>;
@@ -70,6 +70,13 @@ export function fromSglang(params: SglangSampling, path: string, contextLength: 
       seed: seed32(params.sampling_seed),
     },
   };
+}
+
+/** @throws `invalid_value` for a batch that would take the server for itself */
+export function checkAnswers(count: number, param: string): void {
+  if (count <= MAX_ANSWERS_IN_ALL) return;
+  const reason = `The prompts and '${param}' ask for ${count} answers; ${MAX_ANSWERS_IN_ALL} is the most of one request.`;
+  throw failure('invalid_value', { reason }, { param });
 }
 
 function checkMaxTokens(maxTokens: number | undefined, param: string, contextLength: number): void {

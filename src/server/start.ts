@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import type { GpuChoice } from '../engine/llama/library.ts';
+import { findLibrary, type GpuChoice } from '../engine/llama/library.ts';
 import type { KvCacheType } from '../engine/llama/llama-engine.ts';
 import { resolveModelPath } from '../engine/llama/model-file.ts';
 import { openVocabulary } from '../engine/llama/vocabulary.ts';
@@ -67,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const modelPath = await resolveModelPath(options.modelPath);
   const vocabulary = await openVocabulary(modelPath, options.gpu);
   const chat = await loadChatSupport(options.chatTemplatePath, vocabulary);
-  const usesGpu = options.gpu !== 'off' && options.gpu !== 'auto';
+  const usesGpu = findLibrary(options.gpu).kind !== 'off';
   const limits = deriveLimits(options, vocabulary, options.kvCacheType, thisMachine(options.dpSize, usesGpu));
   const fleet = new Fleet(options.dpSize, {
     engine: {

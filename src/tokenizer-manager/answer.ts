@@ -124,7 +124,9 @@ export class Answer implements AnswerListener {
 
   /** Ends the answer where it is: the client asked for that. */
   abort(): void {
-    if (!this.#over) this.#end('abort', undefined);
+    if (this.#over) return;
+    this.#text += this.#stops.end();
+    this.#end('abort', undefined);
   }
 
   get #over(): boolean {

@@ -4,7 +4,8 @@ import type { Vocabulary } from '../engine/engine.ts';
 export class Detokenizer {
   readonly #vocabulary: Vocabulary;
   readonly #special: boolean;
-  readonly #decoder = new TextDecoder();
+  /** A byte order mark is a character like any other here. */
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   /** @param special whether control tokens are written out */
   constructor(vocabulary: Vocabulary, special: boolean) {

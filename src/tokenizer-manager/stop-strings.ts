@@ -5,7 +5,10 @@ export interface StopScan {
   matched: string | undefined;
 }
 
-/** Finds the first of several strings in a stream of text, and lets no part of it through. */
+/**
+ * Finds the first of several strings in a stream of text, and lets no part of it through. The first is the one
+ * that is complete first; so it does not matter in what pieces the text comes.
+ */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
@@ -34,13 +37,14 @@ export class StopStrings {
     return held;
   }
 
-  /** The match that begins first; of those that begin together the longest. */
+  /** The match that ends first; of those that end together the longest. */
   #first(text: string): { at: number; stop: string } | undefined {
     let best: { at: number; stop: string } | undefined;
     for (const stop of this.#stops) {
       const at = text.indexOf(stop);
-      if (at < 0 || (best && (at > best.at || (at === best.at && stop.length < best.stop.length)))) continue;
-      best = { at, stop };
+      if (at < 0) continue;
+      const later = best ? at + stop.length - (best.at + best.stop.length) : -1;
+      if (later < 0 || (later === 0 && at < best!.at)) best = { at, stop };
     }
     return best;
   }

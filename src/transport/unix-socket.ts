@@ -19,6 +19,9 @@ export async function listenForRank(): Promise<Listener> {
   const address =
     process.platform === 'win32' ? `\\\\.\\pipe\\${path.basename(folder)}` : path.join(folder, 'rank.sock');
   const server = createServer();
+  server.maxConnections = 1;
+  // The rank may be faster than the call of `accept`.
+  const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address, resolve);
@@ -26,13 +29,17 @@ export async function listenForRank(): Promise<Listener> {
   return {
     address,
     async accept(signal) {
+      const aborted = Promise.withResolvers<never>();
+      const abort = () => aborted.reject(signal.reason);
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
       try {
-        return await new Promise<Transport>((resolve, reject) => {
-          if (signal.aborted) return reject(signal.reason);
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-          server.once('connection', (socket) => resolve(new SocketTransport(socket)));
-        });
+        return new SocketTransport(await Promise.race([aborted.promise, connected]));
+      } catch (error) {
+        void connected.then((socket) => socket.destroy());
+        throw error;
       } finally {
+        signal.removeEventListener('abort', abort);
         server.close();
         await rm(folder, { recursive: true, force: true });
       }

@@ -76,9 +76,8 @@ describe('a chat completion', () => {
     const drawn = await openai.chat.completions.create({ ...request, temperature: 1.5, seed: 7 });
     expect(drawn.choices.map(({ index }) => index)).toEqual([0, 1, 2]);
     expect(new Set(drawn.choices.map(({ message }) => message.content)).size).toBe(3);
-    const stream = { ...request, temperature: 1.5, seed: 7, stream: true } as const;
-    const chunks = await collect(await openai.chat.completions.create(stream));
-    for (const { index, message } of drawn.choices) expect(textOf(chunks, index)).toBe(message.content);
+    const chunks = await collect(await openai.chat.completions.create({ ...request, stream: true }));
+    for (const { index, message } of same.choices) expect(textOf(chunks, index)).toBe(message.content);
   });
 
   it('repeats itself with a seed', async () => {

@@ -87,7 +87,7 @@ describe.for(['libllama', 'simulated'] as const)('a batch of the %s engine', (ki
   it('is not computed twice at once', async () => {
     fill(8);
     const first = engine().decode();
-    await expect(engine().decode()).rejects.toThrow('running');
+    await expect(engine().decode()).rejects.toThrow('decoding');
     expect(await run(first)).toBe('done');
     expect(engine().sequenceLength(0)).toBe(8);
   });

@@ -62,6 +62,14 @@ describe('an answer ends', () => {
     expect(told.tokens[tokens.length]).toBe(SIMULATED_END);
   });
 
+  it('with the end token in spite of everything, when a grammar is followed', async () => {
+    // After its end a grammar allows nothing but the end again.
+    const asked = { ...ENDING, grammar: 'root ::= "a"', ignoreEnd: true };
+    const told = await answerOf(asked);
+    expect(told.tokens).toEqual(expectedAnswer(ENDING).tokens);
+    expect(told.ended).toEqual([{ reason: 'stop', stop: SIMULATED_END }]);
+  });
+
   it('not before its smallest length', async () => {
     const { tokens } = expectedAnswer(ENDING);
     const told = await answerOf({ ...ENDING, minTokens: tokens.length + 10 });

@@ -6,7 +6,7 @@ const asked = (id: number, grammar: string | undefined = GRAMMAR) => ({
   id,
   prompt: 10,
   maxTokens: 10,
-  ignoreEnd: true,
+  minTokens: 1,
   grammar,
 });
 

@@ -53,7 +53,7 @@ export interface Ending {
 
 /** What a request must be answered, computed alone and directly. */
 export function expectedAnswer(asked: Asked): { tokens: number[]; ending: Ending } {
-  const { prompt, sampling, ignoreEndOfGeneration } = spec(asked);
+  const { prompt, sampling, ignoreEndOfGeneration, grammar } = spec(asked);
   let state = prompt.reduce(extendPrefix, EMPTY_PREFIX);
   const sampler = new SimulatedSampler(
     sampling,
@@ -63,8 +63,9 @@ export function expectedAnswer(asked: Asked): { tokens: number[]; ending: Ending
   const tokens: number[] = [];
   for (;;) {
     const token = sampler.sample(0);
-    const ends = sampling.stopTokens.includes(token) || (token === SIMULATED_END && !ignoreEndOfGeneration);
-    if (ends && tokens.length + 1 >= sampling.minTokens)
+    const end = token === SIMULATED_END;
+    const ends = sampling.stopTokens.includes(token) || (end && !ignoreEndOfGeneration);
+    if ((ends && tokens.length + 1 >= sampling.minTokens) || (end && grammar !== undefined))
       return { tokens, ending: { reason: 'stop', stop: token } };
     tokens.push(token);
     if (tokens.length === sampling.maxTokens)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { Engine, Sampler, SamplingParams, Vocabulary } from '../../src/engine/engine.ts';
-import { type LlamaEngineOptions, openLlamaEngine } from '../../src/engine/llama/llama-engine.ts';
 import { findLibrary } from '../../src/engine/llama/library.ts';
+import { type LlamaEngineOptions, openLlamaEngine } from '../../src/engine/llama/llama-engine.ts';
 import { loadLibrary, silentLog } from '../../src/engine/llama/load.ts';
 import { openVocabulary } from '../../src/engine/llama/vocabulary.ts';
 import type { ModelName } from '../../src/models/recipes.ts';
@@ -9,7 +9,10 @@ import { ensureModel } from '../../src/models/store.ts';
 import { GREEDY } from './simulation.ts';
 
 /** Opens a generated model on the CPU, small and with one thread. */
-export async function openEngine(name: ModelName, options: Partial<LlamaEngineOptions> = {}): Promise<Engine> {
+export async function openEngine(
+  name: ModelName,
+  options: Partial<LlamaEngineOptions> = {},
+): Promise<Engine> {
   loadLibrary(findLibrary('off')).llama_log_set(silentLog(), null);
   return openLlamaEngine({
     modelPath: await ensureModel(name),

@@ -16,6 +16,8 @@ export class LlamaBatch implements Batch {
   readonly #wantLogits: Int8Array;
   /** The struct for llama_decode; its `n_tokens` follows {@link size}. */
   readonly native: NativeBatch;
+  /** While the library reads the batch, nothing may change it. */
+  locked = false;
   #outputs = 0;
 
   constructor(capacity: number, maxOutputs: number, vocabularySize: number, ledger: SequenceLedger) {
@@ -57,12 +59,14 @@ export class LlamaBatch implements Batch {
   }
 
   clear(): void {
+    this.#assertUnlocked();
     this.#ledger.rollback();
     this.native.n_tokens = 0;
     this.#outputs = 0;
   }
 
   add(token: number, position: number, sequence: number, wantLogits: boolean): number {
+    this.#assertUnlocked();
     const index = this.native.n_tokens;
     if (index >= this.#capacity) throw new RangeError(`The batch is full (${this.#capacity} tokens).`);
     if (!Number.isInteger(token) || token < 0 || token >= this.#vocabularySize) {
@@ -82,5 +86,9 @@ export class LlamaBatch implements Batch {
 
   close(): void {
     this.#memory.free();
+  }
+
+  #assertUnlocked(): void {
+    if (this.locked) throw new Error('The engine is decoding.');
   }
 }

@@ -51,7 +51,9 @@ export interface Llama {
   llama_state_seq_set_data(context: Pointer, source: Uint8Array, size: number, sequence: number): number;
   llama_decode: Async<[context: Pointer, batch: NativeBatch], number>;
   llama_get_logits(context: Pointer): Pointer | null;
+  llama_vocab_type(vocabulary: Pointer): number;
   llama_vocab_n_tokens(vocabulary: Pointer): number;
+  llama_vocab_get_attr(vocabulary: Pointer, token: number): number;
   llama_vocab_is_eog(vocabulary: Pointer, token: number): boolean;
   llama_vocab_bos(vocabulary: Pointer): number;
   llama_vocab_eos(vocabulary: Pointer): number;
@@ -143,7 +145,9 @@ export const SIGNATURES: Record<keyof Llama, string> = {
   llama_state_seq_set_data: 'size_t f(void *, void *, size_t, int32)',
   llama_decode: 'int32 f(void *, llama_batch)',
   llama_get_logits: 'void *f(void *)',
+  llama_vocab_type: 'int f(void *)',
   llama_vocab_n_tokens: 'int32 f(void *)',
+  llama_vocab_get_attr: 'int f(void *, int32)',
   llama_vocab_is_eog: 'bool f(void *, int32)',
   llama_vocab_bos: 'int32 f(void *)',
   llama_vocab_eos: 'int32 f(void *)',

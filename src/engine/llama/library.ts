@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failure } from '../../shared/errors.ts';
@@ -90,8 +90,8 @@ function installedFolder(packageName: string): string | undefined {
 }
 
 function locate(folder: string, kind: Kind, source: string): LibraryLocation {
-  if (!existsSync(folder))
-    throw failure('library_missing', { reason: `${source}: ${folder} does not exist.` });
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw failure('library_missing', { reason: `${source}: there is no folder ${folder}.` });
   const files = readdirSync(folder);
   // File names differ by kind and platform: libllama.v0.5.0.so, libllama.cuda.v0.5.0.so, llama.dll.
   const find = (name: string) => {

@@ -15,6 +15,7 @@ import type { Llama } from './functions.ts';
 import { findLibrary, type GpuChoice } from './library.ts';
 import { libcFunction, loadLibrary } from './load.ts';
 import { describeModel, loadModel, whyNotGenerative } from './model.ts';
+import { checkModelFile } from './model-file.ts';
 import { NativeMemory } from './native-memory.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
 import { checkStateRoundTrip } from './self-check.ts';
@@ -49,10 +50,16 @@ export interface LlamaEngineOptions {
  * @throws `model_file`, `model_unsupported`, `library_missing`, `library_mismatch`, `engine_failed`
  */
 export async function openLlamaEngine(options: LlamaEngineOptions): Promise<Engine> {
+  await checkModelFile(options.modelPath);
   const llama = loadLibrary(findLibrary(options.gpu));
-  const model = await loadModel(llama, options.modelPath, options);
+  // The build for Apple's CPUs is the Metal build: off means that nothing is given to it.
+  const gpuLayers = options.gpu === 'off' ? 0 : options.gpuLayers;
+  const model = await loadModel(llama, options.modelPath, { ...options, gpuLayers });
   const reason = whyNotGenerative(llama, model);
-  if (reason) throw failure('model_unsupported', { path: options.modelPath, reason });
+  if (reason) {
+    llama.llama_model_free(model);
+    throw failure('model_unsupported', { path: options.modelPath, reason });
+  }
   const engine = await LlamaEngine.create(llama, model, options);
   if (engine.model.paging.supported) await checkStateRoundTrip(llama, engine.context, engine);
   return engine;
@@ -70,16 +77,21 @@ class LlamaEngine implements Engine {
   readonly #ledger: SequenceLedger;
   readonly #host: SamplerHost;
   readonly #abortFlag: NativeMemory;
-  #decoding: Promise<number> | undefined;
-  #logits: { pointer: Pointer; values: Float32Array } | undefined;
+  #decoding: Promise<DecodeOutcome> | undefined;
+  /** Rows of logits that the last decode left. */
+  #rows = 0;
+  #logits: Float32Array | undefined;
+  #closed = false;
 
   static async create(llama: Llama, model: Pointer, options: LlamaEngineOptions): Promise<LlamaEngine> {
     const abortFlag = new NativeMemory(2);
+    // The library takes no batch beyond its cells.
+    const batchTokens = Math.min(options.batchTokens, options.cells);
     const params = llama.llama_context_default_params();
     Object.assign(params, {
       n_ctx: options.cells,
-      n_batch: options.batchTokens,
-      n_ubatch: Math.min(512, options.batchTokens),
+      n_batch: batchTokens,
+      n_ubatch: Math.min(512, batchTokens),
       n_seq_max: options.sequences,
       n_outputs_max: options.sequences,
       n_threads: options.threads,
@@ -90,6 +102,8 @@ class LlamaEngine implements Engine {
       // cells cost little and V is stored row by row.
       kv_unified: true,
       flash_attn_type: FLASH_ATTENTION_ON,
+      offload_kqv: options.gpu !== 'off',
+      op_offload: options.gpu !== 'off',
       // The library asks between operations whether to stop; strlen of the flag answers without JavaScript.
       abort_callback: libcFunction('strlen'),
       abort_callback_data: abortFlag.pointer,
@@ -108,7 +122,13 @@ class LlamaEngine implements Engine {
         reason: `asked for ${options.cells} cells and ${options.sequences} sequences, it gave ${cells} and ${sequences}`,
       });
     }
-    return new LlamaEngine(llama, model, context, abortFlag, options);
+    const largest = llama.llama_n_batch(context);
+    if (largest < batchTokens) {
+      throw failure('library_mismatch', {
+        reason: `asked for batches of ${batchTokens} tokens, it gave ${largest}`,
+      });
+    }
+    return new LlamaEngine(llama, model, context, abortFlag, { ...options, batchTokens });
   }
 
   private constructor(
@@ -143,23 +163,20 @@ class LlamaEngine implements Engine {
   }
 
   async decode(): Promise<DecodeOutcome> {
-    if (this.#decoding) throw new Error('A decode is running already.');
+    this.#assertIdle();
     if (this.batch.size === 0) throw new Error('The batch is empty.');
+    if (this.batch.size !== this.#ledger.pending) throw new Error('The batch is an old one: clear it first.');
+    this.#rows = 0;
     this.#logits = undefined;
     this.#setAbort(false);
-    this.#decoding = new Promise((resolve, reject) => {
-      this.#llama.llama_decode.async(this.context, this.batch.native, (error, code) =>
-        error ? reject(error) : resolve(code),
-      );
-    });
-    const code = await this.#decoding.finally(() => {
+    this.batch.locked = true;
+    this.#decoding = this.#decodeBatch();
+    try {
+      return await this.#decoding;
+    } finally {
       this.#decoding = undefined;
-    });
-    const outcome = OUTCOMES[code];
-    if (outcome === 'done') this.#ledger.commit();
-    else if (outcome !== 'no-room') this.#discardPartial();
-    if (!outcome) throw failure('engine_failed', { reason: `llama_decode answered ${code}` });
-    return outcome;
+      this.batch.locked = false;
+    }
   }
 
   abortDecode(): void {
@@ -176,13 +193,17 @@ class LlamaEngine implements Engine {
 
   truncateSequence(sequence: number, from: number): void {
     this.#assertIdle();
-    this.#ledger.truncate(sequence, from);
+    this.#ledger.assertHolds(sequence, from);
     if (!this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1)) {
       throw failure('engine_failed', { reason: `sequence ${sequence} cannot be cut at ${from}` });
     }
+    this.#ledger.truncate(sequence, from);
   }
 
   async compileGrammar(gbnf: string): Promise<Grammar> {
+    this.#assertOpen();
+    // The library takes an empty one for the wish to have none.
+    if (gbnf.trim() === '') throw failure('grammar_failed', { reason: 'it is empty' });
     const pointer = await new Promise<Pointer | null>((resolve, reject) => {
       this.#llama.llama_sampler_init_grammar.async(this.#vocabulary, gbnf, 'root', (error, result) =>
         error ? reject(error) : resolve(result),
@@ -193,6 +214,7 @@ class LlamaEngine implements Engine {
   }
 
   createSampler(params: SamplingParams, promptTokens: Int32Array, grammar?: Grammar): Sampler {
+    this.#assertOpen();
     if (grammar !== undefined && !(grammar instanceof LlamaGrammar))
       throw new TypeError('The grammar is of another engine.');
     return new LlamaSampler(this.#host, params, promptTokens, grammar);
@@ -203,6 +225,9 @@ class LlamaEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#rows = 0;
     this.abortDecode();
     await this.#decoding?.catch(() => undefined);
     this.#llama.llama_free(this.context);
@@ -210,6 +235,23 @@ class LlamaEngine implements Engine {
     this.#host.candidates.close();
     this.batch.close();
     this.#abortFlag.free();
+  }
+
+  async #decodeBatch(): Promise<DecodeOutcome> {
+    const code = await new Promise<number>((resolve, reject) => {
+      this.#llama.llama_decode.async(this.context, this.batch.native, (error, result) =>
+        error ? reject(error) : resolve(result),
+      );
+    });
+    const outcome = OUTCOMES[code];
+    if (outcome === 'done') {
+      this.#ledger.commit();
+      this.#rows = this.batch.outputs;
+    } else if (outcome !== 'no-room') {
+      this.#discardPartial();
+    }
+    if (!outcome) throw failure('engine_failed', { reason: `llama_decode answered ${code}` });
+    return outcome;
   }
 
   /** Micro-batches that were finished before the stop stay in the cells; they are taken out again. */
@@ -226,15 +268,15 @@ class LlamaEngine implements Engine {
 
   #row(row: number): Float32Array {
     this.#assertIdle();
-    if (row < 0 || row >= this.batch.outputs) throw new RangeError(`The batch has no row ${row} of logits.`);
+    if (!Number.isInteger(row) || row < 0 || row >= this.#rows)
+      throw new RangeError(`The batch has no row ${row} of logits.`);
     const { vocabularySize } = this.model;
     if (!this.#logits) {
       const pointer = this.#llama.llama_get_logits(this.context);
       if (pointer === null) throw failure('engine_failed', { reason: 'there are no logits' });
-      const bytes = this.batch.outputs * vocabularySize * 4;
-      this.#logits = { pointer, values: new Float32Array(koffi.view(pointer, bytes)) };
+      this.#logits = new Float32Array(koffi.view(pointer, this.#rows * vocabularySize * 4));
     }
-    return this.#logits.values.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+    return this.#logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
   }
 
   #setAbort(abort: boolean): void {
@@ -242,7 +284,12 @@ class LlamaEngine implements Engine {
   }
 
   #assertIdle(): void {
+    this.#assertOpen();
     if (this.#decoding) throw new Error('The engine is decoding.');
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('The engine is closed.');
   }
 }
 

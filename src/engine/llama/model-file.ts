@@ -36,8 +36,9 @@ export async function checkModelFile(file: string): Promise<void> {
     throw fail(cause.code === 'ENOENT' ? 'there is no such file' : `cannot be read (${cause.code})`, cause);
   });
   try {
-    const { size } = await handle.stat();
-    if (size === 0) throw fail('the file is empty');
+    const entry = await handle.stat();
+    if (entry.isDirectory()) throw fail('this is a folder');
+    if (entry.size === 0) throw fail('the file is empty');
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
     if (bytesRead < MAGIC.length || buffer.toString('latin1') !== MAGIC)
       throw fail('this is not a GGUF file');

@@ -15,6 +15,9 @@ const CANDIDATE_BYTES = 12;
  */
 const GRAMMAR_TOKEN_MS = 500;
 
+/** LLAMA_DEFAULT_SEED in llama.h: the library draws a seed of its own. */
+const RANDOM_SEED = 0xffffffff;
+
 /** The llama_token_data_array that every sampler of one engine uses in turn. */
 export class Candidates {
   readonly #data: NativeMemory;
@@ -145,9 +148,10 @@ export class LlamaSampler implements Sampler {
   }
 
   sample(row: number): number {
+    if (this.#closed) throw new Error('The sampler is closed.');
     const { llama, candidates } = this.#host;
     const logits = this.#host.logits(row);
-    const mayEnd = this.#generated >= this.#params.minTokens || this.#grammar !== undefined;
+    const mayEnd = this.#generated >= this.#params.minTokens;
     this.#generated++;
     if (this.#chain === undefined) return argmax(logits);
 
@@ -159,6 +163,8 @@ export class LlamaSampler implements Sampler {
       llama.llama_sampler_apply(this.#grammar.pointer, candidates.pointer);
       if (!candidates.onePossible) {
         token = this.#choose(this.#chain, logits, mayEnd, true);
+        // A complete answer ends although it is short: the grammar allows nothing else.
+        if (token < 0 && !mayEnd) token = this.#choose(this.#chain, logits, true, true);
         if (token < 0) return token;
       }
       // The library ends the process when a grammar accepts what it forbids; here it is allowed.
@@ -255,6 +261,6 @@ function buildChain(
   if (params.topP < 1) add(llama.llama_sampler_init_top_p(params.topP, 1));
   if (params.minP > 0) add(llama.llama_sampler_init_min_p(params.minP, 1));
   add(llama.llama_sampler_init_temp(params.temperature));
-  add(llama.llama_sampler_init_dist(params.seed));
+  add(llama.llama_sampler_init_dist(params.seed === RANDOM_SEED ? 0 : params.seed));
   return chain;
 }

@@ -5,7 +5,7 @@ import type { Pointer } from './structs.ts';
 
 /** First word of a sequence's state in llama.cpp 0.5.0. */
 const STATE_MAGIC = 0xaf143cd8;
-const TOKENS = 8;
+const MOST_TOKENS = 8;
 
 /**
  * Saves the state of a few computed tokens, restores it and saves it again. Both must be the same bytes in the
@@ -16,9 +16,10 @@ const TOKENS = 8;
  */
 export async function checkStateRoundTrip(llama: Llama, context: Pointer, engine: Engine): Promise<void> {
   const mismatch = (reason: string) => failure('library_mismatch', { reason });
+  const count = Math.min(MOST_TOKENS, engine.limits.batchTokens);
   engine.batch.clear();
-  for (let position = 0; position < TOKENS; position++) {
-    engine.batch.add(position % engine.model.vocabularySize, position, 0, position === TOKENS - 1);
+  for (let position = 0; position < count; position++) {
+    engine.batch.add(position % engine.model.vocabularySize, position, 0, position === count - 1);
   }
   if ((await engine.decode()) !== 'done') throw mismatch('the first batch was not computed');
   const saved = saveState(llama, context);
@@ -28,8 +29,8 @@ export async function checkStateRoundTrip(llama: Llama, context: Pointer, engine
   // u32 magic, i32 sequence, u32 streams, u32 cells.
   if (header.getUint32(0, true) !== STATE_MAGIC) throw mismatch('a sequence state starts with another word');
   const [streams, cells] = [header.getUint32(8, true), header.getUint32(12, true)];
-  if (streams !== 1 || cells !== TOKENS)
-    throw mismatch(`${TOKENS} tokens gave ${streams} streams of ${cells} cells`);
+  if (streams !== 1 || cells !== count)
+    throw mismatch(`${count} tokens gave ${streams} streams of ${cells} cells`);
 
   if (llama.llama_state_seq_set_data(context, saved, saved.length, 0) !== saved.length) {
     throw mismatch('a saved state was not taken back');

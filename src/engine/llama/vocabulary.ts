@@ -3,6 +3,7 @@ import type { Vocabulary } from '../engine.ts';
 import type { Llama } from './functions.ts';
 import { findLibrary, type GpuChoice } from './library.ts';
 import { loadLibrary } from './load.ts';
+import { splitLongRuns } from './long-runs.ts';
 import { loadVocabularyOnly, metadata, whyNotGenerative } from './model.ts';
 import { checkModelFile } from './model-file.ts';
 import type { Pointer } from './structs.ts';
@@ -10,13 +11,10 @@ import type { Pointer } from './structs.ts';
 /** Texts up to this many bytes are tokenized at once on the calling thread: a thread hop costs more. */
 const INLINE_BYTES = 4096;
 
-/**
- * Runs without any space, and runs of nothing but space, are cut at this many characters before the library's
- * regular expressions see them: they recurse once a character. Cuts depend only on what stands before them, so
- * texts that share a prefix still share its tokens.
- */
-const LONGEST_RUN = 8192;
-const LONG_RUN = new RegExp(`\\S{${LONGEST_RUN}}|\\s{${LONGEST_RUN}}`, 'gu');
+/** LLAMA_VOCAB_TYPE_BPE in llama.h: the tokenizers that split text by regular expressions first. */
+const BYTE_PAIRS = 2;
+/** LLAMA_TOKEN_ATTR_CONTROL and _USER_DEFINED. */
+const SPECIAL_ATTRIBUTES = 8 | 16;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -44,6 +42,10 @@ class LlamaVocabulary implements Vocabulary {
   readonly #pointer: Pointer;
   readonly #plainPieces: (Uint8Array | undefined)[] = [];
   readonly #specialPieces: (Uint8Array | undefined)[] = [];
+  #specials: string[] | undefined;
+  /** Texts that are being tokenized, perhaps on other threads. */
+  #tokenizing = 0;
+  #closed = false;
   readonly size: number;
   readonly chatTemplate: string | undefined;
   readonly beginText: string;
@@ -77,18 +79,26 @@ class LlamaVocabulary implements Vocabulary {
   }
 
   async tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Int32Array> {
-    const parts = splitLongRuns(text.toWellFormed());
-    const tokens: Int32Array[] = [];
-    for (const [i, part] of parts.entries()) {
-      tokens.push(await this.#tokenizePart(encoder.encode(part), addSpecial && i === 0, parseSpecial));
+    if (this.#closed) throw new Error('The vocabulary is closed.');
+    this.#tokenizing++;
+    try {
+      const tokens: Int32Array[] = [];
+      for (const [i, part] of this.#parts(text.toWellFormed()).entries()) {
+        tokens.push(await this.#tokenizePart(encoder.encode(part), addSpecial && i === 0, parseSpecial));
+      }
+      return tokens.length === 1 && tokens[0] ? tokens[0] : concat(tokens);
+    } finally {
+      this.#tokenizing--;
+      this.#freeWhenUnused();
     }
-    return tokens.length === 1 && tokens[0] ? tokens[0] : concat(tokens);
   }
 
   piece(token: number, special: boolean): Uint8Array {
     const cache = special ? this.#specialPieces : this.#plainPieces;
     let piece = cache[token];
     if (!piece) {
+      if (this.#closed) throw new Error('The vocabulary is closed.');
+      if (!(token >= 0 && token < this.size)) throw new RangeError(`There is no token ${token}.`);
       piece = this.#readPiece(token, special);
       cache[token] = piece;
     }
@@ -100,7 +110,26 @@ class LlamaVocabulary implements Vocabulary {
   }
 
   close(): void {
-    this.#llama.llama_model_free(this.#model);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#freeWhenUnused();
+  }
+
+  #freeWhenUnused(): void {
+    if (this.#closed && this.#tokenizing === 0) this.#llama.llama_model_free(this.#model);
+  }
+
+  #parts(text: string): string[] {
+    if (this.#llama.llama_vocab_type(this.#pointer) !== BYTE_PAIRS) return [text];
+    return splitLongRuns(text, () => this.#specialTexts());
+  }
+
+  #specialTexts(): readonly string[] {
+    this.#specials ??= Array.from({ length: this.size }, (_, token) => token)
+      .filter((token) => (this.#llama.llama_vocab_get_attr(this.#pointer, token) & SPECIAL_ATTRIBUTES) !== 0)
+      .map((token) => this.#specialText(token))
+      .filter((text) => text !== '');
+    return this.#specials;
   }
 
   async #tokenizePart(bytes: Uint8Array, addSpecial: boolean, parseSpecial: boolean): Promise<Int32Array> {
@@ -147,19 +176,6 @@ class LlamaVocabulary implements Vocabulary {
   #specialText(token: number): string {
     return token < 0 ? '' : decoder.decode(this.piece(token, true));
   }
-}
-
-function splitLongRuns(text: string): string[] {
-  if (text.length <= LONGEST_RUN) return [text];
-  const parts: string[] = [];
-  let start = 0;
-  for (const match of text.matchAll(LONG_RUN)) {
-    const end = match.index + match[0].length;
-    parts.push(text.slice(start, end));
-    start = end;
-  }
-  if (start < text.length || parts.length === 0) parts.push(text.slice(start));
-  return parts;
 }
 
 function concat(parts: Int32Array[]): Int32Array {

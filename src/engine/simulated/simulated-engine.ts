@@ -74,6 +74,7 @@ export class SimulatedEngine implements Engine {
         return entries().length;
       },
       clear: () => {
+        this.#assertIdle();
         this.#ledger.rollback();
         this.#entries = [];
       },
@@ -96,8 +97,9 @@ export class SimulatedEngine implements Engine {
   }
 
   async decode(): Promise<DecodeOutcome> {
-    if (this.#decoding) throw new Error('A decode is running already.');
+    this.#assertIdle();
     if (this.#entries.length === 0) throw new Error('The batch is empty.');
+    if (this.#entries.length !== this.#ledger.pending) throw new Error('The batch is an old one: clear it first.');
     this.#rows = [];
     const { clock, msPerBatch, msPerToken } = this.#options;
     if (this.#ledger.used + this.#entries.length > this.limits.cells) return 'no-room';
@@ -126,7 +128,7 @@ export class SimulatedEngine implements Engine {
   }
 
   truncateSequence(sequence: number, from: number): void {
-    if (this.#decoding) throw new Error('The engine is decoding.');
+    this.#assertIdle();
     this.#ledger.truncate(sequence, from);
     this.#states[sequence]!.length = from;
   }
@@ -156,13 +158,18 @@ export class SimulatedEngine implements Engine {
   }
 
   #add(token: number, position: number, sequence: number, wantLogits: boolean): number {
+    this.#assertIdle();
     if (this.#entries.length >= this.limits.batchTokens) throw new RangeError('The batch is full.');
-    if (!(token >= 0 && token < this.model.vocabularySize))
+    if (!Number.isInteger(token) || token < 0 || token >= this.model.vocabularySize)
       throw new RangeError(`There is no token ${token}.`);
     this.#ledger.extend(sequence, position);
     const row = wantLogits ? this.#entries.filter((entry) => entry.row >= 0).length : -1;
     this.#entries.push({ token, position, sequence, row });
     return row;
+  }
+
+  #assertIdle(): void {
+    if (this.#decoding) throw new Error('The engine is decoding.');
   }
 
   #compute({ token, position, sequence, row }: Entry): void {

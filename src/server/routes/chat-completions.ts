@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
+import type { AnswerToken } from '../../tokenizer-manager/answer.ts';
 import { createToolCallParser, type Delta } from '../../tokenizer-manager/chat/tool-call-parser.ts';
 import { detectToolForm, type ToolForm } from '../../tokenizer-manager/chat/tool-format.ts';
 import { toolCallGrammar } from '../../tokenizer-manager/chat/tool-grammar.ts';
@@ -186,15 +187,17 @@ async function* stream(
 ): AsyncGenerator<unknown> {
   const includeUsage = body.stream_options?.include_usage === true;
   const choices = generation.answers.map(() => new ChoiceStream(tools));
+  // A token is reported with the next event, which may come later: its text can be held back.
+  const unreported = generation.answers.map((): AnswerToken[] => []);
   const finishes = [];
   for await (const { index, part } of interleave([generation])) {
     noteTokens(reply, [generation], part);
     if (part.finish) finishes.push(part.finish);
-    let logprobs = chatLogprobs(part.tokens, manager.vocabulary);
+    const tokens = unreported[index] ?? [];
+    tokens.push(...part.tokens);
     for (const { delta, finishReason } of choices[index]?.push(part.text, part.finish?.reason) ?? []) {
+      const logprobs = chatLogprobs(tokens.splice(0), manager.vocabulary);
       const choice = { index, delta, logprobs, finish_reason: finishReason };
-      // The tokens of a part are reported once, with its first event.
-      logprobs = null;
       yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
     }
   }

@@ -7,7 +7,7 @@ import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { completionLogprobs } from '../openai-logprobs.ts';
 import { responseGrammar } from '../response-format.ts';
-import { fromOpenAi } from '../sampling.ts';
+import { checkAnswers, fromOpenAi } from '../sampling.ts';
 import { CompletionBody } from '../schemas/completion.ts';
 import { checkModel } from './models.ts';
 
@@ -65,6 +65,7 @@ async function startAll(
   const { manager } = context;
   const prompts = await tokenizeAll(body.prompt, context);
   if (prompts.length === 0) throw failure('empty_prompt', undefined, { param: 'prompt' });
+  checkAnswers(prompts.length * (body.n ?? 1), 'n');
   const grammar = responseGrammar(body.response_format);
   const choice = fromOpenAi(
     body,

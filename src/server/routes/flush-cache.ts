@@ -2,6 +2,9 @@ import { Type } from 'typebox';
 import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
 
+/** Timers take 31 bits of milliseconds. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 const Query = Type.Object({
   timeout: Type.Optional(
     Type.String({ pattern: '^\\d+(\\.\\d+)?$', description: 'Seconds to wait for idle; default 0.' }),
@@ -16,7 +19,7 @@ export function registerFlushCache(app: App, { manager }: ServerContext): void {
     config: { auth: 'admin-optional' },
     schema: { tags: ['SGLang'], summary: 'Drop everything that is cached on the server', querystring: Query },
     handler: async ({ query }, reply) => {
-      await manager.idle(Number(query.timeout ?? 0) * 1000);
+      await manager.idle(Math.min(Number(query.timeout ?? 0) * 1000, LONGEST_WAIT_MS));
       return reply.type('text/plain').send('Cache flushed.\n');
     },
   });

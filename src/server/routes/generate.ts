@@ -6,7 +6,7 @@ import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answer
 import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
-import { fromSglang } from '../sampling.ts';
+import { checkAnswers, fromSglang, type SamplingChoice } from '../sampling.ts';
 import { GenerateBody, type SglangSampling } from '../schemas/generate.ts';
 import { toTokens } from './completions.ts';
 
@@ -56,13 +56,20 @@ async function startBatch(body: GenerateBody, context: ServerContext): Promise<B
   const { manager } = context;
   const prompts = await promptsOf(body, context);
   const { single, param } = prompts;
+  const choices = prompts.tokens.map((_, i) => {
+    const { params, path } = paramsOf(body.sampling_params, i, prompts.tokens.length);
+    return fromSglang(params, path, manager.contextLength);
+  });
+  checkAnswers(
+    choices.reduce((sum, { answers }) => sum + answers, 0),
+    'sampling_params.n',
+  );
   const items: Batch['items'] = [];
   try {
     for (const [i, prompt] of prompts.tokens.entries()) {
       const id = idOf(body.rid, i, prompts.tokens.length);
-      const { params, path } = paramsOf(body.sampling_params, i, prompts.tokens.length);
       const generation = manager.generate({
-        ...fromSglang(params, path, manager.contextLength),
+        ...(choices[i] as SamplingChoice),
         id,
         prompt,
         promptParam: param,

@@ -2,6 +2,8 @@ import { type Static, Type } from 'typebox';
 
 /** Limits that keep one request from taking a server for itself. */
 export const MAX_ANSWERS = 128;
+/** Of all prompts of a request together. */
+export const MAX_ANSWERS_IN_ALL = 1024;
 export const MAX_STOP_STRINGS = 64;
 export const MAX_STOP_LENGTH = 1024;
 export const MAX_TOP_LOGPROBS = 20;
@@ -72,20 +74,18 @@ export const OpenAiSampling = {
   ),
   user: Nullable(Type.String(), 'Not used.'),
   response_format: Nullable(
-    Type.Union([
-      Type.Object({ type: Type.Literal('text') }),
-      Type.Object({ type: Type.Literal('json_object') }),
-      Type.Object({
-        type: Type.Literal('json_schema'),
-        json_schema: Type.Object({
+    Type.Object({
+      type: Type.Enum(['text', 'json_object', 'json_schema']),
+      json_schema: Type.Optional(
+        Type.Object({
           name: Type.Optional(Type.String()),
           description: Type.Optional(Type.String()),
           schema: Type.Unknown(),
           strict: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
         }),
-      }),
-    ]),
-    'Makes every answer valid JSON, or valid for a schema.',
+      ),
+    }),
+    'Makes every answer valid JSON, or with type json_schema valid for a schema.',
   ),
 };
 
