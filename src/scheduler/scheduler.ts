@@ -96,7 +96,6 @@ export class Scheduler {
       this.abort(id);
       this.#output.failed(id, failure('shutting_down', undefined));
     }
-    this.#engine.abortDecode();
     this.#wakeup.signal();
     await this.#grammars.settled();
   }
@@ -270,7 +269,10 @@ export class Scheduler {
   #makeRoom(): void {
     const [only, ...others] = this.#running;
     if (!only || others.length > 0) return this.#putBackYoungest();
-    this.#fail(only, failure('engine_failed', { reason: 'there is no room for the request in the KV cells' }));
+    this.#fail(
+      only,
+      failure('engine_failed', { reason: 'there is no room for the request in the KV cells' }),
+    );
   }
 
   /** Out of cells: the request that came last gives its own back and is computed again later. */

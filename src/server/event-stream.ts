@@ -30,6 +30,11 @@ export async function sendEvents(
   // A rejection that nobody awaits yet must not end the process; it is met again below or in the stream.
   first.catch(() => undefined);
   await Promise.race([first, sleep(FIRST_EVENT_MS)]);
+  if (reply.raw.destroyed) {
+    // The client has gone. Fastify would take the stream's end for an error of the server.
+    await values.return(undefined);
+    return reply.hijack();
+  }
   // On the response, not its socket: that one goes on to the next request with all its listeners.
   reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
   // One event at a time: what a slow client has not taken waits in the answer, not in a buffer here.

@@ -30,8 +30,8 @@ export function describeInvalid(
 }
 
 /**
- * Of the schemas that a value might have met, the one it came closest to: its complaint is about the deepest
- * place, or the last one there, or about more than the type.
+ * Of the schemas that a value might have met, the one it came closest to: its complaint is about more than a type,
+ * about the deepest place, or about the last one there.
  */
 function closestOf(errors: readonly Invalid[]): Invalid {
   const single = errors.filter(({ keyword }) => keyword !== 'anyOf');
@@ -40,11 +40,11 @@ function closestOf(errors: readonly Invalid[]): Invalid {
 }
 
 function isCloser(error: Invalid, best: Invalid): boolean {
+  if ((error.keyword === 'type') !== (best.keyword === 'type')) return best.keyword === 'type';
   const [place, bestPlace] = [placeOf(error), placeOf(best)];
   if (place.length !== bestPlace.length) return place.length > bestPlace.length;
   const differs = place.findIndex((part, i) => part !== bestPlace[i]);
-  if (differs >= 0) return Number(place[differs]) > Number(bestPlace[differs]);
-  return best.keyword === 'type' && error.keyword !== 'type';
+  return differs >= 0 && Number(place[differs]) > Number(bestPlace[differs]);
 }
 
 function explain({ keyword, params, message }: Invalid): string {

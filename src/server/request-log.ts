@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Probes and scrapes come every few seconds and say nothing. */
 const QUIET = new Set(['/health', '/ready', '/metrics']);
@@ -6,24 +6,21 @@ const QUIET = new Set(['/health', '/ready', '/metrics']);
 /** One line per request when it has ended, with its token counts and times. */
 export function logRequests(app: FastifyInstance): void {
   app.decorateRequest('tokenCounts', undefined);
-  const line = (level: 'info' | 'debug', outcome: string) =>
-    async function log(request: import('fastify').FastifyRequest, reply: import('fastify').FastifyReply) {
-      request.log[level](
-        {
-          method: request.method,
-          path: request.routeOptions.url ?? request.url.split('?', 1)[0],
-          status: reply.statusCode,
-          ms: Math.round(reply.elapsedTime),
-          ...request.tokenCounts,
-        },
-        outcome,
-      );
-    };
-  const info = line('info', 'request');
-  const debug = line('debug', 'request');
-  const gone = line('info', 'client left');
-  app.addHook('onResponse', async (request, reply) => {
-    if (QUIET.has(request.routeOptions.url ?? '')) return debug(request, reply);
-    return reply.raw.writableFinished ? info(request, reply) : gone(request, reply);
+  app.addHook('onRequest', async (request, reply) => {
+    // Fastify's onResponse does not come when the client leaves.
+    reply.raw.once('close', () => log(request, reply));
   });
+}
+
+function log(request: FastifyRequest, reply: FastifyReply): void {
+  const finished = reply.raw.writableFinished;
+  const line = {
+    method: request.method,
+    path: request.routeOptions.url ?? request.url.split('?', 1)[0],
+    ...(finished ? { status: reply.statusCode } : {}),
+    ms: Math.round(reply.elapsedTime),
+    ...request.tokenCounts,
+  };
+  const quiet = QUIET.has(request.routeOptions.url ?? '');
+  request.log[quiet ? 'debug' : 'info'](line, finished ? 'request' : 'client left');
 }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../support/server.ts';
+import { STEADY_PROMPTS, startServer, type TestServer } from '../support/server.ts';
 
 interface Answer {
   text: string;
@@ -19,7 +19,7 @@ interface Answer {
 }
 
 const greedy = { temperature: 0, max_new_tokens: 16 };
-const TEXT = 'The cache keeps';
+const [TEXT, OTHER_TEXT] = STEADY_PROMPTS;
 
 let server: TestServer;
 beforeAll(async () => {
@@ -70,7 +70,7 @@ describe('/generate', () => {
   });
 
   it('answers a batch in order, each with its own parameters', async () => {
-    const texts = [TEXT, 'A server'];
+    const texts = [TEXT, OTHER_TEXT];
     const single = await Promise.all(texts.map((text) => generate({ text })));
     const batch = await generate<Answer[]>({ text: texts });
     expect(batch.map(({ text }) => text)).toEqual(single.map(({ text }) => text));
@@ -102,7 +102,7 @@ describe('/generate', () => {
   });
 
   it('streams a batch with the index of each', async () => {
-    const texts = [TEXT, 'A server'];
+    const texts = [TEXT, OTHER_TEXT];
     const batch = await generate<Answer[]>({ text: texts });
     const answers = await events({ text: texts });
     for (const index of [0, 1])

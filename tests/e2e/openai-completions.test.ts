@@ -1,9 +1,9 @@
 import OpenAI from 'openai';
 import type { Completion } from 'openai/resources';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../support/server.ts';
+import { STEADY_PROMPTS, startServer, type TestServer } from '../support/server.ts';
 
-const greedy = { model: 'tierkv-tiny', prompt: 'The cache', temperature: 0, max_tokens: 24 } as const;
+const greedy = { model: 'tierkv-tiny', prompt: STEADY_PROMPTS[0], temperature: 0, max_tokens: 24 } as const;
 
 let server: TestServer;
 let openai: OpenAI;
@@ -56,7 +56,7 @@ describe('a completion', () => {
   });
 
   it('answers a batch of texts or tokens in order', async () => {
-    const prompts = ['The cache', 'A server', 'Several words that are somewhat longer'];
+    const prompts = STEADY_PROMPTS.slice(0, 3);
     const single = await Promise.all(prompts.map((prompt) => text({ prompt })));
     const answer = await complete({ prompt: prompts });
     expect(answer.choices.map((choice) => choice.text)).toEqual(single);

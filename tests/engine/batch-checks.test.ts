@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
-import { SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
+import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
 import { GREEDY } from '../support/simulation.ts';
 import { compute, empty, openEngine, tokens, useModel } from '../support/tiny-engine.ts';
 
@@ -111,7 +111,9 @@ describe.for(['libllama', 'simulated'] as const)('a batch of the %s engine', (ki
     expect(engine().cellsInUse).toBe(256);
     fill(1, 1);
     expect(await run(engine().decode())).toBe('no-room');
-    expect([engine().sequenceLength(0), engine().sequenceLength(1), engine().cellsInUse]).toEqual([256, 0, 256]);
+    expect([engine().sequenceLength(0), engine().sequenceLength(1), engine().cellsInUse]).toEqual([
+      256, 0, 256,
+    ]);
     engine().truncateSequence(0, 255);
     fill(1, 1);
     expect(await run(engine().decode())).toBe('done');

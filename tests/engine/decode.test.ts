@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/engine.ts';
+import type { DecodeOutcome, Engine } from '../../src/engine/engine.ts';
 import { GREEDY } from '../support/simulation.ts';
 import { add, compute, empty, openEngine, sampled, tokens, useModel } from '../support/tiny-engine.ts';
 
@@ -95,32 +95,38 @@ describe('a greedy answer is the same', () => {
 
 describe('a decode that is aborted', () => {
   it('leaves every sequence as it was, whenever the abort comes', async () => {
-    const engine = await openEngine('tiny', { batchTokens: 1024, cells: 2048 });
-    const alone = await sampled(engine, PROMPT, COUNT);
-    const outcomes = new Set<string>();
-    // At once, and while the micro-batches of 512 tokens are computed.
-    for (const delay of [0, 1, 10, 20, 40, 60]) {
-      await compute(engine, 0, PROMPT);
+    const engine = await openEngine('tiny', { batchTokens: 2048, cells: 4096 });
+    const [next, ...rest] = tokens(5, 4);
+    const alone = await sampled(engine, Int32Array.of(...PROMPT, next!, ...rest), COUNT);
+    // Four micro-batches of 512 tokens.
+    const start = (): Promise<DecodeOutcome> => {
       engine.batch.clear();
-      add(engine, 0, tokens(900, 11));
-      const row = add(engine, 1, tokens(100, 12));
-      const decode = engine.decode();
-      if (delay > 0) await sleep(delay);
+      add(engine, 0, tokens(1900, 11));
+      add(engine, 1, tokens(100, 12));
+      return engine.decode();
+    };
+    await compute(engine, 0, PROMPT);
+    const began = performance.now();
+    expect(await start()).toBe('done');
+    const whole = performance.now() - began;
+    const outcomes = new Set<string>();
+    for (const share of [0, 0.1, 0.4, 0.6, 0.8]) {
+      empty(engine);
+      await compute(engine, 0, PROMPT);
+      const decode = start();
+      if (share > 0) await sleep(share * whole);
       engine.abortDecode();
       const outcome = await decode;
       outcomes.add(outcome);
       const lengths = [0, 1].map((sequence) => engine.sequenceLength(sequence));
-      expect(lengths).toEqual(outcome === 'aborted' ? [200, 0] : [1100, 100]);
-      if (outcome === 'aborted') {
-        const sampler = engine.createSampler(GREEDY, PROMPT);
-        expect(() => sampler.sample(row)).toThrow(RangeError);
-        sampler.close();
-        // The last token again: its logits went with the aborted decode.
-        engine.truncateSequence(0, 199);
-        await compute(engine, 0, PROMPT.subarray(199));
-        expect(await continued(engine, 0, PROMPT)).toEqual(alone);
-      }
-      empty(engine);
+      expect(lengths).toEqual(outcome === 'aborted' ? [200, 0] : [2100, 100]);
+      if (outcome !== 'aborted') continue;
+      const sampler = engine.createSampler(GREEDY, PROMPT);
+      expect(() => sampler.sample(0)).toThrow(RangeError);
+      sampler.close();
+      // What was computed of the batch is gone: the sequence goes on from what it held.
+      await compute(engine, 0, [next!, ...rest]);
+      expect(await continued(engine, 0, PROMPT)).toEqual(alone);
     }
     expect(outcomes).toContain('aborted');
     await engine.close();

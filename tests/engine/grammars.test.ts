@@ -21,7 +21,10 @@ const wantEnd = () =>
 const CASES: [gbnf: string, matches: RegExp][] = [
   ['root ::= "yes" | "no"', /^(yes|no)$/],
   ['root ::= [0-9]{3} "-" [a-f]{1,4} "!"', /^\d{3}-[a-f]{1,4}!$/],
-  ['root ::= "{" ws "\\"name\\":" ws "\\"" [A-Z] [a-z]{0,6} "\\"" ws "}"\nws ::= " "?', /^\{ ?"name": ?"[A-Z][a-z]{0,6}" ?\}$/],
+  [
+    'root ::= "{" ws "\\"name\\":" ws "\\"" [A-Z] [a-z]{0,6} "\\"" ws "}"\nws ::= " "?',
+    /^\{ ?"name": ?"[A-Z][a-z]{0,6}" ?\}$/,
+  ],
   ['root ::= "東" [ä-ü]{2} "👩"', /^東[ä-ü]{2}👩$/u],
 ];
 

@@ -17,18 +17,23 @@ describe('logprobs', () => {
   it('are the logarithms of the softmax, of the likeliest tokens in falling order', () => {
     const logit = fc.float({ min: -30, max: 30, noNaN: true });
     fc.assert(
-      fc.property(fc.array(logit, { minLength: 1, maxLength: 40 }), fc.nat(), fc.nat(50), (values, nth, top) => {
-        const logits = Float32Array.from(values);
-        const expected = softmax(logits);
-        const token = nth % logits.length;
-        const result = logprobsOf(logits, token, top);
-        expect(Math.exp(result.logprob)).toBeCloseTo(expected[token]!, 6);
-        const order = [...expected.keys()].toSorted((a, b) => logits[b]! - logits[a]! || a - b);
-        expect(result.top.map(({ token }) => token)).toEqual(order.slice(0, top));
-        for (const { token, logprob } of result.top) {
-          expect(Math.exp(logprob)).toBeCloseTo(expected[token]!, 6);
-        }
-      }),
+      fc.property(
+        fc.array(logit, { minLength: 1, maxLength: 40 }),
+        fc.nat(),
+        fc.nat(50),
+        (values, nth, top) => {
+          const logits = Float32Array.from(values);
+          const expected = softmax(logits);
+          const token = nth % logits.length;
+          const result = logprobsOf(logits, token, top);
+          expect(Math.exp(result.logprob)).toBeCloseTo(expected[token]!, 6);
+          const order = [...expected.keys()].toSorted((a, b) => logits[b]! - logits[a]! || a - b);
+          expect(result.top.map(({ token }) => token)).toEqual(order.slice(0, top));
+          for (const { token, logprob } of result.top) {
+            expect(Math.exp(logprob)).toBeCloseTo(expected[token]!, 6);
+          }
+        },
+      ),
     );
   });
 
@@ -45,7 +50,7 @@ describe('logprobs', () => {
     expect(top[1]?.logprob).toBeCloseTo(-1 - Math.log(1 + Math.exp(-1)), 6);
   });
 
-  it('are the model\'s own, whatever the sampling parameters, and change nothing', async () => {
+  it("are the model's own, whatever the sampling parameters, and change nothing", async () => {
     const { engine } = tiny;
     const prompt = tokens(20);
     await compute(engine, 0, prompt);

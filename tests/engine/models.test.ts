@@ -85,11 +85,13 @@ describe('a model file', () => {
     expect(await refusal('<!doctype html>')).toBe('this is not a GGUF file');
   });
 
-  it('that was cut off is refused with the library\'s reason', async () => {
+  it("that was cut off is refused with the library's reason", async () => {
     expect(await refusal(good.subarray(0, 6))).toBe('failed to read header');
     expect(await refusal(good.subarray(0, 5000))).toBe('failed to read key-value pairs');
     for (const size of [100_000, good.length / 2, good.length - 1]) {
-      expect(await refusal(good.subarray(0, size))).toMatch(/^tensor '.+' data is not within the file bounds/);
+      expect(await refusal(good.subarray(0, size))).toMatch(
+        /^tensor '.+' data is not within the file bounds/,
+      );
     }
   });
 

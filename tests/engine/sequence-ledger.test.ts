@@ -57,7 +57,11 @@ describe('the ledger', () => {
     const sequence = fc.nat({ max: 3 });
     const step = fc.oneof(
       fc.record({ do: fc.constant('extend' as const), sequence, count: fc.nat({ max: 5 }) }),
-      fc.record({ do: fc.constant('truncate' as const), sequence, share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      fc.record({
+        do: fc.constant('truncate' as const),
+        sequence,
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+      }),
       fc.record({ do: fc.constantFrom('commit' as const, 'rollback' as const) }),
     );
     fc.assert(

@@ -67,6 +67,12 @@ describe('a text', () => {
     expect(one.slice(0, length)).toEqual(other.slice(0, length));
   });
 
+  it('that runs on without a space is cut before the library sees it', async () => {
+    const text = `x${'in'.repeat(6000)}`;
+    const parts = [await plain(text.slice(0, 8192)), await plain(text.slice(8192))];
+    expect([...(await plain(text))]).toEqual(parts.flatMap((part) => [...part]));
+  });
+
   it('is tokenized alike on the calling thread and on another one', async () => {
     const line = 'The quick brown fox, 12 times.\n';
     const one = [...(await plain(line))];

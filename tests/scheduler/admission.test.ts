@@ -117,6 +117,19 @@ describe('when the cells run out', () => {
     simulation.expectAnswered(small);
   });
 
+  it('the youngest is the one that came last, not the one that was admitted last', async () => {
+    const simulation = new Simulation({ cells: 250 });
+    const compiled = { ...old, grammar: 'root ::= "a"', minTokens: 200 };
+    simulation.submit(compiled);
+    simulation.submit(young);
+    await simulation.drain();
+    expect(simulation.scheduler.report().preemptions).toBeGreaterThan(0);
+    const { at } = simulation.output.of(0);
+    expect(at).toEqual(Array.from({ length: 200 }, (_, i) => at[0]! + i));
+    simulation.expectAnswered(compiled);
+    simulation.expectAnswered(young);
+  });
+
   it('an engine that finds no room has the youngest put back', async () => {
     const simulation = new Simulation();
     simulation.submit({ ...old, maxTokens: 9 });

@@ -5,7 +5,8 @@ describe('an idle scheduler', () => {
   it('makes no step and sets no timer', async () => {
     const simulation = new Simulation();
     simulation.submit({ id: 0, prompt: 20, maxTokens: 10, grammar: 'root ::= "a"' });
-    await simulation.drain();
+    await simulation.steps(30);
+    simulation.expectIdle();
     const { steps } = simulation.scheduler.report();
     await simulation.clock.advance(24 * 3600 * 1000);
     expect(simulation.scheduler.report().steps).toBe(steps);

@@ -19,7 +19,7 @@ const submit = fc
     temperature: fc.constantFrom(0, 1),
     seed: fc.nat(),
     ignoreEnd: fc.boolean(),
-    stopTokens: fc.constantFrom([], [3, 4]),
+    stopTokens: fc.constantFrom<number[][]>([], [3, 4]),
     grammar: fc.constantFrom<(string | undefined)[]>(undefined, undefined, 'root ::= "a"', ''),
     topLogprobs: fc.constantFrom<(number | undefined)[]>(undefined, 2),
   })
@@ -32,7 +32,11 @@ const operations = fc.array(
     { arbitrary: pass, weight: 8 },
     { arbitrary: fc.nat().map((which): Operation => ({ do: 'abort', which })), weight: 3 },
     {
-      arbitrary: fc.constantFrom<Operation[]>({ do: 'fail decode' }, { do: 'fail sampler' }, { do: 'no room' }),
+      arbitrary: fc.constantFrom<Operation[]>(
+        { do: 'fail decode' },
+        { do: 'fail sampler' },
+        { do: 'no room' },
+      ),
       weight: 1,
     },
     { arbitrary: fc.constant<Operation>({ do: 'settle' }), weight: 1 },
@@ -117,7 +121,9 @@ it('keeps its promises under any sequence of requests, aborts, failures and time
       if (stop) void simulation.scheduler.stop();
       await settle(simulation, asked);
       expect(simulation.over).toBe(stop);
-      const injected = sequence.filter((operation) => operation.do.startsWith('fail') || operation.do === 'no room');
+      const injected = sequence.filter(
+        (operation) => operation.do.startsWith('fail') || operation.do === 'no room',
+      );
       if (injected.length > 0) return;
       const failures = asked.flatMap(({ id }) => simulation.output.of(id).failures);
       expect(failures.filter(({ code }) => INJECTED.includes(code))).toEqual([]);

@@ -1,13 +1,12 @@
 import { afterEach, expect } from 'vitest';
-import type { Batch, SamplingParams, TokenLogprobs } from '../../src/engine/engine.ts';
+import type { Batch, SamplingParams } from '../../src/engine/engine.ts';
 import { EMPTY_PREFIX, extendPrefix, logitsAfter } from '../../src/engine/simulated/prefix-function.ts';
 import { SIMULATED_END, SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
 import { SimulatedSampler } from '../../src/engine/simulated/simulated-sampler.ts';
 import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
-import type { SchedulerOutput, StopToken } from '../../src/scheduler/output.ts';
 import type { RequestSpec } from '../../src/scheduler/request.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
-import type { Failure } from '../../src/shared/errors.ts';
+import { type Ending, Recorder, type Told } from './recorder.ts';
 
 export const VOCABULARY = 32;
 
@@ -46,11 +45,6 @@ export function spec({ id, prompt, ignoreEnd, grammar, topLogprobs, ...sampling 
   };
 }
 
-export interface Ending {
-  reason: 'stop' | 'length';
-  stop: number | undefined;
-}
-
 /** What a request must be answered, computed alone and directly. */
 export function expectedAnswer(asked: Asked): { tokens: number[]; ending: Ending } {
   const { prompt, sampling, ignoreEndOfGeneration, grammar } = spec(asked);
@@ -71,74 +65,6 @@ export function expectedAnswer(asked: Asked): { tokens: number[]; ending: Ending
     if (tokens.length === sampling.maxTokens)
       return { tokens, ending: { reason: 'length', stop: undefined } };
     state = extendPrefix(state, token);
-  }
-}
-
-/** Everything that one request was told. */
-export class Told {
-  started: number[] = [];
-  tokens: number[] = [];
-  logprobs: (TokenLogprobs | null)[] = [];
-  ended: Ending[] = [];
-  stops: (StopToken | undefined)[] = [];
-  failures: Failure[] = [];
-  /** Virtual time of each token. */
-  at: number[] = [];
-  aborted = false;
-}
-
-export class Recorder implements SchedulerOutput {
-  readonly #clock: VirtualClock;
-  readonly #told = new Map<number, Told>();
-  /** Requests named by each call of {@link tokens}. */
-  readonly messages: number[][] = [];
-  /** What a scheduler must not say. Thrown errors would be the scheduler's to handle, so they are kept. */
-  readonly violations: string[] = [];
-
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
-
-  of(id: number): Told {
-    let told = this.#told.get(id);
-    if (!told) this.#told.set(id, (told = new Told()));
-    return told;
-  }
-
-  started(id: number, cachedTokens: number): void {
-    const told = this.#hear(id);
-    if (told.tokens.length > 0) this.violations.push(`${id} got tokens before it started`);
-    told.started.push(cachedTokens);
-  }
-
-  tokens(ids: Int32Array, tokens: Int32Array, logprobs: (TokenLogprobs | null)[] | undefined): void {
-    const lengths = [tokens.length, logprobs?.length ?? ids.length];
-    if (lengths.some((length) => length !== ids.length)) this.violations.push('arrays are not parallel');
-    this.messages.push([...ids]);
-    for (const [i, id] of ids.entries()) {
-      const told = this.#hear(id);
-      if (told.started.length !== 1) this.violations.push(`${id} started ${told.started.length} times`);
-      told.tokens.push(tokens[i]!);
-      told.logprobs.push(logprobs?.[i] ?? null);
-      told.at.push(this.#clock.now());
-    }
-  }
-
-  finished(id: number, reason: 'stop' | 'length', stop: StopToken | undefined): void {
-    const told = this.#hear(id);
-    told.ended.push({ reason, stop: stop?.token });
-    told.stops.push(stop);
-  }
-
-  failed(id: number, failure: Failure): void {
-    this.#hear(id).failures.push(failure);
-  }
-
-  #hear(id: number): Told {
-    const told = this.of(id);
-    if (told.ended.length + told.failures.length > 0) this.violations.push(`${id} heard more after its end`);
-    if (told.aborted) this.violations.push(`${id} heard more after it was aborted`);
-    return told;
   }
 }
 

@@ -7,7 +7,9 @@ import { vocabularyOf } from '../support/word-vocabulary.ts';
 const FIRST_OF_FOUR = Buffer.from('👩').subarray(0, 2);
 const LAST_OF_FOUR = Buffer.from('👩').subarray(2);
 const PIECES = ['Hello', ' wor', 'ld', '.', 'ST', 'OP', ' more', FIRST_OF_FOUR, LAST_OF_FOUR, '\n', 'S'];
-const [HELLO, WOR, LD, DOT, ST, OP, MORE, FIRST, LAST, LINE, S, END] = PIECES.keys().toArray().concat(PIECES.length);
+const [HELLO, WOR, LD, DOT, ST, OP, MORE, FIRST, LAST, LINE, S, END] = PIECES.keys()
+  .toArray()
+  .concat(PIECES.length);
 const VOCABULARY = vocabularyOf(PIECES);
 
 function start(options: Partial<AnswerOptions> = {}) {

@@ -117,7 +117,9 @@ describe.for([
     for (const message of messages) {
       const objects = fields(message).filter((path) => {
         const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], message);
-        return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+        return (
+          typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
+        );
       });
       for (const path of [[], ...objects]) {
         const wrong = changed(message, [...path, 'surprise'], 1);

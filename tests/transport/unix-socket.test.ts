@@ -30,7 +30,9 @@ function collect(transport: Transport, count: number): Promise<unknown[]> {
   });
 }
 
-const closed = (transport: Transport) => new Promise<void>((resolve) => transport.onClose(resolve));
+/** Why it was closed, once it is. */
+const closed = (transport: Transport) =>
+  new Promise<Error | undefined>((resolve) => transport.onClose(resolve));
 
 describe('a connection', () => {
   it('carries messages both ways, in order', async () => {
@@ -58,7 +60,9 @@ describe('a connection', () => {
     const { tokens: got, bytes } = message as { tokens: Int32Array; bytes: Uint8Array };
     expect(got).toBeInstanceOf(Int32Array);
     expect(bytes).toBeInstanceOf(Uint8Array);
-    expect(Buffer.compare(Buffer.from(got.buffer, got.byteOffset, got.byteLength), Buffer.from(tokens.buffer))).toBe(0);
+    expect(
+      Buffer.compare(Buffer.from(got.buffer, got.byteOffset, got.byteLength), Buffer.from(tokens.buffer)),
+    ).toBe(0);
   });
 
   it('keeps what comes before somebody listens', async () => {
@@ -78,7 +82,7 @@ describe('a connection', () => {
       for (const transport of [both.server, both.rank]) transport.onMessage(() => undefined);
       const gone = Promise.all([closed(both.server), closed(both.rank)]);
       both[side].close();
-      await gone;
+      expect(await gone).toEqual([undefined, undefined]);
       // Nobody hears it, and nothing is thrown.
       both.server.send('late');
       both.rank.send('late');
@@ -109,7 +113,7 @@ describe('a connection', () => {
     server.onMessage((message) => heard.push(message));
     const gone = closed(server);
     rank.write('GET / HTTP/1.1\r\n\r\n');
-    await gone;
+    expect(await gone).toBeInstanceOf(RangeError);
     expect(heard).toEqual([]);
     rank.destroy();
   });
@@ -122,7 +126,8 @@ describe('a connection', () => {
     rank.onMessage(() => undefined);
     const gone = Promise.all([closed(server), closed(rank)]);
     rank.send('hello');
-    await gone;
+    const [error] = await gone;
+    expect(error?.message).toBe('not a message of this version');
   });
 });
 

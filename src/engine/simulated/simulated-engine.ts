@@ -99,7 +99,8 @@ export class SimulatedEngine implements Engine {
   async decode(): Promise<DecodeOutcome> {
     this.#assertIdle();
     if (this.#entries.length === 0) throw new Error('The batch is empty.');
-    if (this.#entries.length !== this.#ledger.pending) throw new Error('The batch is an old one: clear it first.');
+    if (this.#entries.length !== this.#ledger.pending)
+      throw new Error('The batch is an old one: clear it first.');
     this.#rows = [];
     const { clock, msPerBatch, msPerToken } = this.#options;
     if (this.#ledger.used + this.#entries.length > this.limits.cells) return 'no-room';

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { greedyTokens, startServer, type TestServer } from '../support/server.ts';
+
+const WORDS = 'cache river letter window bridge teacher garden page morning train question server'.split(' ');
+
+/** 64 requests: prompts of 1 to about 600 tokens, answers of 1 to 45. */
+const REQUESTS = Array.from({ length: 64 }, (_, i) => ({
+  text: Array.from({ length: 1 + ((i * i * 7) % 300) }, (_, j) => WORDS[(i + j * j) % WORDS.length]).join(
+    ' ',
+  ),
+  maxTokens: 1 + ((i * 11) % 45),
+}));
+
+let server: TestServer;
+beforeAll(async () => {
+  // Few cells: requests also wait, and are put back and computed again.
+  server = await startServer(['--max-total-tokens', '8192', '--max-running-requests', '48']);
+});
+afterAll(() => server?.kill());
+
+it('answers many requests at once as it answers them one by one', async () => {
+  const answer = ({ text, maxTokens }: (typeof REQUESTS)[number]) => greedyTokens(server, text, maxTokens);
+  const alone = [];
+  for (const request of REQUESTS) alone.push(await answer(request));
+  const together = await Promise.all(REQUESTS.map(answer));
+  for (const [i, { tokens, certain }] of alone.entries()) {
+    expect(together[i]!.tokens.slice(0, certain), REQUESTS[i]!.text).toEqual(tokens.slice(0, certain));
+    // Only the model's own end, which comes seldom, makes an answer shorter.
+    expect(together[i]!.tokens.length).toBeGreaterThan(0);
+  }
+  expect(alone.reduce((sum, { certain }) => sum + certain, 0)).toBeGreaterThan(200);
+  await server.expectIdle();
+});
