@@ -1,6 +1,6 @@
 import os from 'node:os';
 import Table from 'cli-table3';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { inspectLibrary } from '../engine/llama/inspect-library.ts';
 import {
   findLibrary,
@@ -18,7 +18,7 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description('show hardware, the llama.cpp build in use, and what is missing')
-    .option('--gpu <kind>', `one of ${GPU_CHOICES.join(', ')}`, 'auto')
+    .addOption(new Option('--gpu <kind>', 'the build to look at').choices(GPU_CHOICES).default('auto'))
     .option('--json', 'print JSON')
     .action((flags: { gpu: GpuChoice; json?: boolean }) => {
       const report = examine(flags.gpu);

@@ -7,7 +7,16 @@ import { addServe } from './serve.ts';
 const program = new Command('tierkv')
   .description('LLM server for Node.js that keeps every prefix it has computed.')
   .version(VERSION, '-v, --version')
-  .showHelpAfterError('(tierkv --help lists the commands and flags)')
+  .configureOutput({
+    // One line, also where commander adds a suggestion.
+    outputError: (text, write) => {
+      const problem = text
+        .trim()
+        .replace(/^error: /, '')
+        .replaceAll('\n', ' ');
+      write(`tierkv: ${problem} (tierkv --help lists the commands and flags)\n`);
+    },
+  })
   .addHelpText('after', '\nPlain `tierkv` serves; `tierkv serve --help` lists its flags.')
   .enablePositionalOptions();
 addServe(program);

@@ -3,6 +3,7 @@ import { GPU_CHOICES, type GpuChoice } from '../engine/llama/library.ts';
 import { KV_CACHE_TYPES, type KvCacheType } from '../engine/llama/llama-engine.ts';
 import { ensureModel } from '../models/store.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
+import { failure } from '../shared/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
 import { VERSION } from '../shared/version.ts';
 import { wholeNumber } from './option-types.ts';
@@ -39,7 +40,8 @@ const GRACE_MS = 30_000;
 
 /** `tierkv serve`, which plain `tierkv` is too. */
 export function addServe(program: Command): void {
-  const tokens = wholeNumber(1);
+  // llama.cpp counts in 32 bits.
+  const tokens = wholeNumber(1, 2 ** 31 - 1);
   program
     .command('serve', { isDefault: true })
     .description('serve a GGUF model over HTTP')
@@ -96,6 +98,8 @@ export function addServe(program: Command): void {
 async function serve(flags: ServeFlags): Promise<void> {
   const format = flags.logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
   const log = createLogger(flags.logLevel, format);
+  checkKey('--api-key (TIERKV_API_KEY)', flags.apiKey);
+  checkKey('--admin-api-key (TIERKV_ADMIN_API_KEY)', flags.adminApiKey);
   const modelPath = flags.modelPath ?? flags.model ?? (await demoModel((line) => log.info(line)));
   const loading = new ProgressLine('loading the model');
   const options: ServerOptions = {
@@ -127,6 +131,13 @@ async function serve(flags: ServeFlags): Promise<void> {
   // The address goes to stdout, alone: scripts read it.
   process.stdout.write(`${server.url}\n`);
   await closeOnSignal(server, (line) => log.info(line));
+}
+
+/** A key that no client can send, or that is sent by nothing, is a mistake. */
+function checkKey(name: string, key: string | undefined): void {
+  if (key === undefined || /^[\x21-\x7e]+$/.test(key)) return;
+  const reason = `${name} is ${key === '' ? 'empty' : 'not made of visible ASCII characters alone'}.`;
+  throw failure('bad_option', { reason });
 }
 
 async function demoModel(say: (line: string) => void): Promise<string> {

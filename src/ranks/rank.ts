@@ -180,7 +180,8 @@ export class Rank {
       exited,
       new Promise<void>((resolve) => {
         transport.onClose((error) => {
-          if (error) this.#log.error({ err: error }, 'the connection to the rank broke');
+          if (error && this.#state !== 'stopped')
+            this.#log.error({ err: error }, 'the connection to the rank broke');
           resolve();
         });
       }),

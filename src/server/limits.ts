@@ -90,13 +90,15 @@ export function deriveLimits(
   if (maxRunningRequests > MOST_RUNNING) {
     throw failure('bad_option', { reason: `--max-running-requests can be ${MOST_RUNNING} at most.` });
   }
-  const chunkedPrefillSize = asked.chunkedPrefillSize ?? (machine.gpu ? GPU_CHUNK : CPU_CHUNK);
+  // No step computes more tokens than there are cells.
+  const fitting = (tokens: number) => Math.min(tokens, maxTotalTokens);
+  const chunkedPrefillSize = fitting(asked.chunkedPrefillSize ?? (machine.gpu ? GPU_CHUNK : CPU_CHUNK));
   return {
     contextLength,
     maxTotalTokens,
     maxRunningRequests,
     chunkedPrefillSize,
-    maxPrefillTokens: asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize),
+    maxPrefillTokens: fitting(asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize)),
     maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
     threads: asked.threads ?? defaultThreads(machine),
     kvBytes: bytesPerToken && Math.ceil(bytesPerToken * maxTotalTokens),

@@ -73,7 +73,7 @@ export async function compute(engine: Engine, sequence: number, chunk: ArrayLike
 }
 
 /** Computes a prompt in an empty sequence and samples up to `count` tokens; leaves the sequence empty. */
-export async function generate(
+async function generate(
   engine: Engine,
   prompt: Int32Array,
   sampler: Sampler,
@@ -93,7 +93,7 @@ export async function generate(
   return answer;
 }
 
-/** What {@link generate} gives with these parameters and this grammar. */
+/** What generate gives with these parameters and this grammar. */
 export async function sampled(
   engine: Engine,
   prompt: Int32Array,
