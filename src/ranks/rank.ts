@@ -1,6 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { ModelInfo, TokenLogprobs } from '../engine/engine.ts';
 import { systemClock } from '../shared/clock.ts';
@@ -17,7 +14,7 @@ import {
 } from '../shared/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 import { listenForRank } from '../transport/unix-socket.ts';
-import { rankEnvironment } from './rank-environment.ts';
+import { RankChild } from './rank-child.ts';
 
 const CONNECT_DEADLINE_MS = 30_000;
 const INSPECT_DEADLINE_MS = 2_000;
@@ -25,8 +22,10 @@ const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 30_000;
 /** A rank that served this long was healthy: its next restart does not wait longer than the first. */
 const HEALTHY_MS = 60_000;
-/** What the library said last before its process died. */
-const LAST_WORDS = 8;
+/** A rank that holds requests and says nothing for so long is asked whether it is there, */
+const SILENCE_MS = 20_000;
+/** and killed when it does not answer by then: something that never returns blocks its thread. */
+const ANSWER_MS = 10_000;
 
 /** Where one request's results go. It ends with exactly one `finished` or `failed`. */
 export interface AnswerListener {
@@ -57,9 +56,9 @@ export class Rank {
   readonly #inspections = new Map<number, (report: RankReport) => void>();
   readonly #ended = new AbortController();
   #state: State = 'starting';
-  #process: ChildProcess | undefined;
+  #child: RankChild | undefined;
   #transport: Transport | undefined;
-  #lastWords: string[] = [];
+  #silence: NodeJS.Timeout | undefined;
   #calls = 0;
   #restarts = 0;
 
@@ -74,7 +73,7 @@ export class Rank {
   }
 
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#child?.pid;
   }
 
   get restarts(): number {
@@ -94,7 +93,7 @@ export class Rank {
       return model;
     } catch (error) {
       this.#state = 'stopped';
-      this.#kill();
+      this.#child?.kill();
       throw error;
     }
   }
@@ -107,6 +106,7 @@ export class Rank {
     }
     this.#answers.set(message.id, listener);
     this.#send({ type: 'generate', ...message });
+    this.#silence ??= setTimeout(() => void this.#checkAlive(), SILENCE_MS).unref();
   }
 
   /** The listener hears nothing more. */
@@ -115,15 +115,15 @@ export class Rank {
   }
 
   /** What the rank holds now, from the rank itself; rejects with `no_rank` or `deadline_exceeded`. */
-  async inspect(): Promise<RankReport> {
+  async inspect(deadlineMs: number = INSPECT_DEADLINE_MS): Promise<RankReport> {
     if (this.#state !== 'ready') throw failure('no_rank', undefined);
     const call = this.#calls++;
     const report = new Promise<RankReport>((resolve) => {
       this.#inspections.set(call, resolve);
     });
     this.#send({ type: 'inspect', call });
-    const params = { what: `Asking rank ${this.index}`, seconds: INSPECT_DEADLINE_MS / 1000 };
-    return withDeadline(report, INSPECT_DEADLINE_MS, 'deadline_exceeded', params).finally(() =>
+    const params = { what: `Asking rank ${this.index}`, seconds: deadlineMs / 1000 };
+    return withDeadline(report, deadlineMs, 'deadline_exceeded', params).finally(() =>
       this.#inspections.delete(call),
     );
   }
@@ -132,13 +132,27 @@ export class Rank {
   async stop(graceMs: number): Promise<void> {
     this.#state = 'stopped';
     this.#ended.abort();
-    const child = this.#process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise((resolve) => child.once('exit', resolve));
+    const child = this.#child;
+    if (!child?.running) return;
     this.#send({ type: 'stop' });
-    const timer = setTimeout(() => this.#kill(), graceMs);
-    await exited;
+    const timer = setTimeout(() => child.kill(), graceMs);
+    await child.exited;
     clearTimeout(timer);
+  }
+
+  async #checkAlive(): Promise<void> {
+    this.#silence = undefined;
+    if (this.load === 0 || this.#state !== 'ready') return;
+    const child = this.#child;
+    try {
+      await this.inspect(ANSWER_MS);
+      this.#silence ??= setTimeout(() => void this.#checkAlive(), SILENCE_MS).unref();
+    } catch {
+      // A rank that died meanwhile has another process by now, or none.
+      if (this.#child !== child || this.#state !== 'ready') return;
+      this.#log.error({ requests: this.load }, 'the rank does not answer: it is started again');
+      this.#child?.kill();
+    }
   }
 
   async #keepAlive(gone: Promise<void>): Promise<void> {
@@ -155,7 +169,7 @@ export class Rank {
       this.#restarts++;
       const life = await this.#launch().catch((error: unknown) => {
         if (!this.#ended.signal.aborted) this.#log.error({ err: error }, 'the rank did not come back');
-        this.#kill();
+        this.#child?.kill();
       });
       died = life?.gone ?? Promise.resolve();
     }
@@ -164,13 +178,10 @@ export class Rank {
   /** One life of the process. Resolves when it serves; `gone` when it has ended and its requests are answered. */
   async #launch(): Promise<{ model: ModelInfo; gone: Promise<void> }> {
     this.#state = 'starting';
-    this.#lastWords = [];
     const listener = await listenForRank();
-    const child = this.#fork(listener.address);
-    const exited = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
+    const child = new RankChild(listener.address, this.#log);
+    this.#child = child;
+    const { exited } = child;
     const connecting = AbortSignal.any([AbortSignal.timeout(CONNECT_DEADLINE_MS), abortWhen(exited)]);
     const transport = await listener.accept(connecting).catch((cause: unknown) => {
       throw failure('engine_failed', { reason: this.#whyDied(child) }, { cause });
@@ -197,28 +208,11 @@ export class Rank {
     return { model, gone };
   }
 
-  #fork(address: string): ChildProcess {
-    // The sources run as they are; the published package holds them compiled.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const child = fork(fileURLToPath(new URL(`./rank-process.${extension}`, import.meta.url)), {
-      env: rankEnvironment(address),
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    });
-    this.#process = child;
-    // llama.cpp writes to stderr; a callback into JavaScript could stall its threads.
-    if (child.stderr) {
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        this.#lastWords = [...this.#lastWords, line].slice(-LAST_WORDS);
-        this.#log.debug({ native: line }, 'llama.cpp');
-      });
-    }
-    return child;
-  }
-
   #receive(
     message: FromRankMessage,
     early: { ready(model: ModelInfo): void; failed(failure: Failure): void },
   ): void {
+    this.#silence?.refresh();
     switch (message.type) {
       case 'tokens':
         for (const [i, id] of message.ids.entries()) {
@@ -251,16 +245,12 @@ export class Rank {
     return listener;
   }
 
-  #loseEverything(child: ChildProcess): void {
+  #loseEverything(child: RankChild): void {
     this.#transport = undefined;
     const expected = this.#state === 'stopped';
     if (!expected) {
       this.#state = 'down';
-      const { exitCode, signalCode } = child;
-      this.#log.error(
-        { exitCode, signalCode, requests: this.#answers.size, lastWords: this.#lastWords },
-        'the rank died',
-      );
+      this.#log.error({ ...child.end, requests: this.#answers.size }, 'the rank died');
     }
     const lost = [...this.#answers.values()];
     this.#answers.clear();
@@ -271,18 +261,14 @@ export class Rank {
     }
   }
 
-  #whyDied(child: ChildProcess): string {
-    const how =
-      child.signalCode ?? (child.exitCode === null ? 'did not connect' : `exit status ${child.exitCode}`);
-    return `rank ${this.index} did not start (${how})${this.#lastWords.length > 0 ? `: ${this.#lastWords.join(' | ')}` : ''}`;
+  #whyDied(child: RankChild): string {
+    const { exitCode, signal, lastWords } = child.end;
+    const how = signal ?? (exitCode === null ? 'did not connect' : `exit status ${exitCode}`);
+    return [`rank ${this.index} did not start (${how})`, ...lastWords].join(' | ');
   }
 
   #send(message: ToRankMessage): void {
     this.#transport?.send(message);
-  }
-
-  #kill(): void {
-    this.#process?.kill('SIGKILL');
   }
 }
 

@@ -45,6 +45,7 @@ const GPU_CHUNK = 512;
 const VALUE_BYTES: Record<KvCacheType, number> = { f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
 
 export interface Machine {
+  totalMemory: number;
   freeMemory: number;
   cores: number;
   ranks: number;
@@ -52,13 +53,19 @@ export interface Machine {
 }
 
 export function thisMachine(ranks: number, gpu: boolean): Machine {
-  return { freeMemory: os.freemem(), cores: os.availableParallelism(), ranks, gpu };
+  return {
+    totalMemory: os.totalmem(),
+    freeMemory: os.freemem(),
+    cores: os.availableParallelism(),
+    ranks,
+    gpu,
+  };
 }
 
 /**
  * Fills in what the operator left open. Pure.
  *
- * @throws `bad_option` when two settings contradict each other
+ * @throws `bad_option` when two settings contradict each other, or ask for more memory than there is
  */
 export function deriveLimits(
   asked: RequestedLimits,
@@ -86,6 +93,12 @@ export function deriveLimits(
     const reason = `--context-length ${contextLength} does not fit into --max-total-tokens ${asked.maxTotalTokens}.`;
     throw failure('bad_option', { reason });
   }
+  const kvBytes = bytesPerToken && Math.ceil(bytesPerToken * maxTotalTokens);
+  // The library would try for minutes. What a GPU holds is not known here.
+  if (!machine.gpu && (kvBytes ?? 0) * machine.ranks > machine.totalMemory) {
+    const reason = `There is not enough memory for the KV cells of ${maxTotalTokens} tokens: lower --context-length or --max-total-tokens.`;
+    throw failure('bad_option', { reason });
+  }
   const maxRunningRequests = asked.maxRunningRequests ?? DEFAULT_RUNNING;
   if (maxRunningRequests > MOST_RUNNING) {
     throw failure('bad_option', { reason: `--max-running-requests can be ${MOST_RUNNING} at most.` });
@@ -101,7 +114,7 @@ export function deriveLimits(
     maxPrefillTokens: fitting(asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize)),
     maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
     threads: asked.threads ?? defaultThreads(machine),
-    kvBytes: bytesPerToken && Math.ceil(bytesPerToken * maxTotalTokens),
+    kvBytes,
   };
 }
 

@@ -1,16 +1,17 @@
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import type { Vocabulary } from '../engine/engine.ts';
 import { findLibrary, type GpuChoice } from '../engine/llama/library.ts';
 import type { KvCacheType } from '../engine/llama/llama-engine.ts';
 import { resolveModelPath } from '../engine/llama/model-file.ts';
 import { openVocabulary } from '../engine/llama/vocabulary.ts';
 import { Fleet } from '../ranks/fleet.ts';
 import { systemClock } from '../shared/clock.ts';
-import { failure } from '../shared/errors.ts';
+import { failure, toFailure } from '../shared/errors.ts';
 import type { SchedulerLimits } from '../shared/messages.ts';
 import { VERSION } from '../shared/version.ts';
-import { loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
+import { type ChatSupport, loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import { LeastLoadedRouter } from '../tokenizer-manager/router.ts';
 import { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
 import { type App, createApp } from './app.ts';
@@ -66,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { log } = options;
   const modelPath = await resolveModelPath(options.modelPath);
   const vocabulary = await openVocabulary(modelPath, options.gpu);
-  const chat = await loadChatSupport(options.chatTemplatePath, vocabulary);
+  const chat = await loadChat(options.chatTemplatePath, vocabulary);
   const usesGpu = findLibrary(options.gpu).kind !== 'off';
   const limits = deriveLimits(options, vocabulary, options.kvCacheType, thisMachine(options.dpSize, usesGpu));
   const fleet = new Fleet(options.dpSize, {
@@ -135,6 +136,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { port } = app.server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, servedModel, limits, app, manager, close: stop };
+}
+
+/** At start a broken template is the operator's business, not a client's. */
+async function loadChat(file: string | undefined, vocabulary: Vocabulary): Promise<ChatSupport | undefined> {
+  try {
+    return await loadChatSupport(file, vocabulary);
+  } catch (cause) {
+    const known = toFailure(cause);
+    if (known.code !== 'template_failed') throw known;
+    const source = file === undefined ? "The model's chat template" : `--chat-template ${file}`;
+    const { message } = known.cause instanceof Error ? known.cause : known;
+    throw failure('bad_option', { reason: `${source} is not valid: ${message}.` }, { cause });
+  }
 }
 
 function schedulerLimits(limits: Limits): SchedulerLimits {

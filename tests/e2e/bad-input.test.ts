@@ -197,6 +197,12 @@ describe('a request for too much', () => {
     expect(await refusal(route, body)).toMatchObject({ code: 'invalid_value', param });
   });
 
+  it('is the next more than the most, which is served', async () => {
+    const prompt = Array.from({ length: 8 }, () => 'x');
+    const response = await server.post('/v1/completions', { prompt, n: 128, max_tokens: 1 });
+    expect(((await response.json()) as { choices: object[] }).choices).toHaveLength(1024);
+  });
+
   it('in one body is refused before it is read', async () => {
     const body = `{"prompt": "${'a'.repeat(6 << 20)}"}`;
     expect(await refusal('/v1/completions', body, 413)).toMatchObject({ code: 'body_too_large' });

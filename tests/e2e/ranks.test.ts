@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { greedy, STEADY_PROMPTS, startServer, type TestServer } from '../support/server.ts';
@@ -116,6 +118,25 @@ describe.skipIf(process.platform !== 'linux')('a server', () => {
     expect(await exit).toBe(0);
     for (const pid of ranks) expect(isAlive(pid)).toBe(false);
     await expect(server.get('/health')).rejects.toThrow();
+  });
+
+  it('takes no more requests meanwhile', async () => {
+    const server = await start();
+    const socket = connect(server.port, '127.0.0.1');
+    const received = text(socket);
+    const body = JSON.stringify({ ...LONG, max_tokens: 400 });
+    const head = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+    const request = `POST /v1/completions HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+    socket.write(request);
+    await inFlight(server, 1);
+    const exit = server.stop();
+    await expect.poll(() => server.log).toContain('finishing 1 request');
+    // The second one on the same connection, which is still open.
+    socket.write(request);
+    const answers = (await received).split('HTTP/1.1 ').slice(1);
+    expect(answers.map((answer) => answer.slice(0, 3))).toEqual(['200', '503']);
+    expect(answers[1]).toContain('"code":"shutting_down"');
+    expect(await exit).toBe(0);
   });
 
   it('ends at once when it is asked twice', async () => {
