@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ensureModel, modelPath, modelsFolder } from '../../src/models/store.ts';
 
 const run = promisify(execFile);
-const MAIN = join(import.meta.dirname, '../../src/models/main.ts');
+const MAIN = join(import.meta.dirname, '../../src/cli/models.ts');
 
 let folder: string;
 beforeEach(async () => {
