@@ -25,10 +25,10 @@ const TINY = {
   matrices: 'f16',
   vocabulary: 1024,
   layers: 4,
-  width: 234,
-  heads: 9,
-  kvHeads: 3,
-  ffn: 514,
+  width: 198,
+  heads: 3,
+  kvHeads: 1,
+  ffn: 450,
   context: 8192,
 } as const;
 

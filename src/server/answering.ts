@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-export interface TokenCounts {
+interface TokenCounts {
   promptTokens: number;
   completionTokens: number;
   cachedTokens: number;

@@ -41,7 +41,7 @@ export function decide(level: AuthLevel, keys: Keys, token: string | undefined):
 }
 
 /** `Authorization: Bearer x`, whatever the case of the scheme, or `x-api-key: x`. */
-export function tokenOf(request: FastifyRequest): string | undefined {
+function tokenOf(request: FastifyRequest): string | undefined {
   const bearer = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const plain = request.headers['x-api-key'];
   return bearer ?? (Array.isArray(plain) ? plain[0] : plain);

@@ -85,7 +85,7 @@ describe('a greedy answer is the same', () => {
 
   it('with quantised KV, when it is computed again', async () => {
     for (const kvCacheType of ['q8_0', 'q4_0'] as const) {
-      const engine = await openEngine('tiny', { kvCacheType, batchTokens: 256 });
+      const engine = await openEngine('tiny-qwen2', { kvCacheType, batchTokens: 256 });
       const first = await sampled(engine, PROMPT, COUNT);
       expect(await sampled(engine, PROMPT, COUNT)).toEqual(first);
       await engine.close();
@@ -95,7 +95,7 @@ describe('a greedy answer is the same', () => {
 
 describe('a decode that is aborted', () => {
   it('leaves every sequence as it was, whenever the abort comes', async () => {
-    const engine = await openEngine('tiny', { batchTokens: 2048, cells: 4096 });
+    const engine = await openEngine('tiny-qwen2', { batchTokens: 2048, cells: 4096 });
     const [next, ...rest] = tokens(5, 4);
     const alone = await sampled(engine, Int32Array.of(...PROMPT, next!, ...rest), COUNT);
     // Four micro-batches of 512 tokens.

@@ -129,8 +129,8 @@ describe('a vocabulary', () => {
     expect(vocabulary()).toMatchObject({
       size: 1024,
       trainedContext: 8192,
-      // 4 layers of 2 heads of 64 values.
-      kvValuesPerToken: 512,
+      // 4 layers of one head of 66 values.
+      kvValuesPerToken: 264,
       endText: '<|im_end|>',
     });
     expect(vocabulary().chatTemplate).toContain('<|im_start|>');

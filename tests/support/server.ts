@@ -23,7 +23,7 @@ const NOTHING_HELD = {
 };
 const START_DEADLINE_MS = 60_000;
 
-export interface RankInfo {
+interface RankInfo {
   rank: number;
   state: string;
   restarts: number;
@@ -200,4 +200,28 @@ export async function greedyTokens(
     ([first, second]) => first![0] - second![0] < NEARLY_TIED,
   );
   return { tokens: output_ids, certain: tied < 0 ? output_ids.length : tied };
+}
+
+interface ApiError {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string;
+}
+
+/** The error of a request that must be refused with this status, in OpenAI's shape. */
+export async function refusal(
+  server: TestServer,
+  route: string,
+  body: unknown,
+  status = 400,
+  init: RequestInit = {},
+): Promise<ApiError> {
+  const response = await server.post(route, body, init);
+  const text = await response.text();
+  expect(response.status, text.slice(0, 300)).toBe(status);
+  const { error } = JSON.parse(text) as { error: ApiError };
+  const type = expect.stringMatching(/_error$/);
+  expect(error).toEqual({ message: expect.any(String), type, param: error.param, code: expect.any(String) });
+  return error;
 }

@@ -14,7 +14,7 @@ import { LlamaBatch } from './batch.ts';
 import type { Llama } from './functions.ts';
 import { findLibrary, type GpuChoice } from './library.ts';
 import { libcFunction, loadLibrary } from './load.ts';
-import { describeModel, loadModel, whyNotGenerative } from './model.ts';
+import { describeModel, headWidth, loadModel, whyNotGenerative } from './model.ts';
 import { checkModelFile } from './model-file.ts';
 import { NativeMemory } from './native-memory.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
@@ -84,6 +84,7 @@ class LlamaEngine implements Engine {
   #closed = false;
 
   static async create(llama: Llama, model: Pointer, options: LlamaEngineOptions): Promise<LlamaEngine> {
+    checkKvCacheType(llama, model, options.kvCacheType);
     const abortFlag = new NativeMemory(2);
     // The library takes no batch beyond its cells.
     const batchTokens = Math.min(options.batchTokens, options.cells);
@@ -291,6 +292,14 @@ class LlamaEngine implements Engine {
   #assertOpen(): void {
     if (this.#closed) throw new Error('The engine is closed.');
   }
+}
+
+/** Quantised types come in blocks of 32 values, and a head begins with a block. */
+function checkKvCacheType(llama: Llama, model: Pointer, type: KvCacheType): void {
+  const width = headWidth(llama, model);
+  if (type === 'f16' || width === undefined || width % 32 === 0) return;
+  const reason = `--kv-cache-dtype ${type} needs heads of a multiple of 32 values; this model's have ${width}.`;
+  throw failure('bad_option', { reason });
 }
 
 function deviceName(llama: Llama, options: LlamaEngineOptions): string {

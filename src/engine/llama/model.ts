@@ -119,6 +119,14 @@ function pagingOf(llama: Llama, model: Pointer): Paging {
   return { supported: true };
 }
 
+/** Values of one head of K, where the file says. */
+export function headWidth(llama: Llama, model: Pointer): number | undefined {
+  const architecture = metadata(llama, model, 'general.architecture') ?? '';
+  const number = (key: string) => Number(metadata(llama, model, `${architecture}.${key}`)) || undefined;
+  const [width, heads] = [number('embedding_length'), number('attention.head_count')];
+  return number('attention.key_length') ?? (width && heads && width / heads);
+}
+
 export function metadata(llama: Llama, model: Pointer, key: string): string | undefined {
   return readString((buffer, size) => llama.llama_model_meta_val_str(model, key, buffer, size));
 }

@@ -44,9 +44,7 @@ export class ParseStacks {
 
   /** Every way to begin a rule that is used on top of a stack. */
   begin(rule: number, below: number): readonly number[] {
-    return this.#expand(
-      this.#program.alternatives[rule]!.map((item) => this.#continue(item, below)),
-    );
+    return this.#expand(this.#program.alternatives[rule]!.map((item) => this.#continue(item, below)));
   }
 
   /** The stacks, each with a character on top, that this one stands for; {@link BASE} if it may be at its end. */
