@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { parse as parseJson } from 'secure-json-parse';
 import { failure } from '../shared/errors.ts';
@@ -20,9 +19,7 @@ import { registerInfo } from './routes/info.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerModels } from './routes/models.ts';
 import { registerTokenize } from './routes/tokenize.ts';
-
-/** Fastify with the type provider: handlers see what their schemas let through. */
-export type App = ReturnType<typeof withTypes>;
+import { type App, withTypes } from './typed-app.ts';
 
 export interface AppOptions extends Keys {
   /** Bytes. */
@@ -78,10 +75,6 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
   registerFlushCache(app, context);
   registerMetrics(app, context, options.metricsRequireAuth);
   return app;
-}
-
-function withTypes(app: FastifyInstance) {
-  return app.withTypeProvider<TypeBoxTypeProvider>();
 }
 
 /** JSON only, and only in valid UTF-8: a decoder that replaces bytes would change prompts silently. */

@@ -14,10 +14,11 @@ import { VERSION } from '../shared/version.ts';
 import { type ChatSupport, loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import { LeastLoadedRouter } from '../tokenizer-manager/router.ts';
 import { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
-import { type App, createApp } from './app.ts';
+import { createApp } from './app.ts';
 import type { ServerContext } from './context.ts';
 import { batchTokens, deriveLimits, type Limits, type RequestedLimits, thisMachine } from './limits.ts';
 import { Metrics } from './metrics.ts';
+import type { App } from './typed-app.ts';
 
 export interface ServerOptions extends RequestedLimits {
   modelPath: string;

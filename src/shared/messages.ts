@@ -140,7 +140,6 @@ const Tokens = Type.Object(
   },
   strict,
 );
-export type TokensMessage = Static<typeof Tokens>;
 
 const Finished = Type.Object(
   {

@@ -3,9 +3,9 @@ import { greedyTokens, startServer, type TestServer } from '../support/server.ts
 
 const WORDS = 'cache river letter window bridge teacher garden page morning train question server'.split(' ');
 
-/** 64 requests: prompts of 1 to about 600 tokens, answers of 1 to 45. */
+/** 64 requests: prompts of 1 to about 300 tokens, answers of 1 to 45. */
 const REQUESTS = Array.from({ length: 64 }, (_, i) => ({
-  text: Array.from({ length: 1 + ((i * i * 7) % 300) }, (_, j) => WORDS[(i + j * j) % WORDS.length]).join(
+  text: Array.from({ length: 1 + ((i * i * 7) % 150) }, (_, j) => WORDS[(i + j * j) % WORDS.length]).join(
     ' ',
   ),
   maxTokens: 1 + ((i * 11) % 45),
@@ -14,7 +14,7 @@ const REQUESTS = Array.from({ length: 64 }, (_, i) => ({
 let server: TestServer;
 beforeAll(async () => {
   // Few cells: requests also wait, and are put back and computed again.
-  server = await startServer(['--max-total-tokens', '8192', '--max-running-requests', '48']);
+  server = await startServer(['--max-total-tokens', '4096', '--max-running-requests', '48']);
 });
 afterAll(() => server?.kill());
 

@@ -170,10 +170,11 @@ describe('tool_choice', () => {
 
   it('auto leaves it to the model, whatever that writes', async () => {
     const answers = [1, 2, 3, 4].map((seed) => answerOf({ tools, seed, max_tokens: 100, temperature: 2 }));
-    for (const { message } of await Promise.all(answers)) {
+    for (const { message, finish_reason } of await Promise.all(answers)) {
       for (const call of message.tool_calls ?? [])
         if (call.type === 'function') expect(() => JSON.parse(call.function.arguments)).not.toThrow();
-      expect(message.content ?? message.tool_calls).toBeTruthy();
+      // It may also say nothing, and end.
+      if (!message.content && !message.tool_calls) expect(finish_reason).toBe('stop');
     }
     const chunks = await chunksOf({ tools, seed: 1, max_tokens: 100, temperature: 2 });
     expect(chunks.at(-1)!.choices[0]!.finish_reason).toMatch(/length|stop|tool_calls/);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SIMULATED_END } from '../../src/engine/simulated/simulated-engine.ts';
+import { SIMULATED_END } from '../../src/engine/simulated/prefix-function.ts';
 import { expectedAnswer, Simulation, VOCABULARY } from '../support/simulation.ts';
 
 /** A request whose greedy answer is long and ends by itself. */

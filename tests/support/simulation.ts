@@ -1,7 +1,12 @@
 import { afterEach, expect } from 'vitest';
 import type { Batch, SamplingParams } from '../../src/engine/engine.ts';
-import { EMPTY_PREFIX, extendPrefix, logitsAfter } from '../../src/engine/simulated/prefix-function.ts';
-import { SIMULATED_END, SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
+import {
+  EMPTY_PREFIX,
+  extendPrefix,
+  logitsAfter,
+  SIMULATED_END,
+} from '../../src/engine/simulated/prefix-function.ts';
+import { SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
 import { SimulatedSampler } from '../../src/engine/simulated/simulated-sampler.ts';
 import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
 import type { RequestSpec } from '../../src/scheduler/request.ts';

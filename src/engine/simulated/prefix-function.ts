@@ -1,3 +1,6 @@
+/** The token that ends an answer. */
+export const SIMULATED_END = 0;
+
 /** The state of an empty prefix. */
 export const EMPTY_PREFIX = 0x9e3779b9;
 

@@ -11,7 +11,7 @@ import type {
   SamplingParams,
 } from '../engine.ts';
 import { SequenceLedger } from '../sequence-ledger.ts';
-import { EMPTY_PREFIX, extendPrefix, logitsAfter } from './prefix-function.ts';
+import { EMPTY_PREFIX, extendPrefix, logitsAfter, SIMULATED_END } from './prefix-function.ts';
 import { SimulatedSampler } from './simulated-sampler.ts';
 
 export interface SimulatedEngineOptions extends EngineLimits {
@@ -22,9 +22,6 @@ export interface SimulatedEngineOptions extends EngineLimits {
   msPerToken: number;
   msPerGrammar: number;
 }
-
-/** The token that ends an answer. */
-export const SIMULATED_END = 0;
 
 interface Entry {
   token: number;

@@ -1,6 +1,6 @@
 import type { Sampler, SamplingParams, TokenLogprobs } from '../engine.ts';
 import { argmax, logprobsOf } from '../logprobs.ts';
-import { SIMULATED_END } from './simulated-engine.ts';
+import { SIMULATED_END } from './prefix-function.ts';
 
 /** Bias, minimum length, temperature and seed; the other parameters belong to libllama's chain. */
 export class SimulatedSampler implements Sampler {

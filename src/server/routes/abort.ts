@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { failure } from '../../shared/errors.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 const AbortBody = Type.Object({
   rid: Type.Optional(Type.Union([Type.String(), Type.Null()])),

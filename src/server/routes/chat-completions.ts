@@ -14,13 +14,13 @@ import {
   usageOf,
   type WholeAnswer,
 } from '../answering.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { chatLogprobs } from '../openai-logprobs.ts';
 import { responseGrammar } from '../response-format.ts';
 import { fromOpenAi } from '../sampling.ts';
 import { ChatBody } from '../schemas/chat.ts';
+import type { App } from '../typed-app.ts';
 import { checkModel } from './models.ts';
 
 /** How the answers of a request are read for tool calls; undefined when there are none to expect. */

@@ -2,13 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
 import { abortWhenGone, collect, interleave, newId, noteTokens, usageOf } from '../answering.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { completionLogprobs } from '../openai-logprobs.ts';
 import { responseGrammar } from '../response-format.ts';
 import { checkAnswers, fromOpenAi } from '../sampling.ts';
 import { CompletionBody } from '../schemas/completion.ts';
+import { toTokens } from '../token-ids.ts';
+import type { App } from '../typed-app.ts';
 import { checkModel } from './models.ts';
 
 /** OpenAI's default for a plain completion. */
@@ -105,13 +106,6 @@ async function tokenizeAll(
 
 function isBatch(prompt: CompletionBody['prompt']): prompt is string[] | number[][] {
   return Array.isArray(prompt) && typeof prompt[0] !== 'number';
-}
-
-/** Token ids of a client; an Int32Array would silently wrap those that are too large. */
-export function toTokens(ids: readonly number[], vocabulary: number, param = 'prompt'): Int32Array {
-  const wrong = ids.find((id) => id >= vocabulary);
-  if (wrong !== undefined) throw failure('token_out_of_range', { token: wrong, vocabulary }, { param });
-  return Int32Array.from(ids);
 }
 
 async function* stream(

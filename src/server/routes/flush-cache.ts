@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 /** Timers take 31 bits of milliseconds. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;

@@ -3,12 +3,12 @@ import { failure } from '../../shared/errors.ts';
 import type { AnswerToken, Finish } from '../../tokenizer-manager/answer.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
 import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answering.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { checkAnswers, fromSglang, type SamplingChoice } from '../sampling.ts';
 import { GenerateBody, type SglangSampling } from '../schemas/generate.ts';
-import { toTokens } from './completions.ts';
+import { toTokens } from '../token-ids.ts';
+import type { App } from '../typed-app.ts';
 
 /** POST /generate, as SGLang has it: streamed texts and ids are those of the whole answer so far. */
 export function registerGenerate(app: App, context: ServerContext): void {

@@ -1,6 +1,6 @@
 import { failure } from '../../shared/errors.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 const PROBE_DEADLINE_MS = 20_000;
 

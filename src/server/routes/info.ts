@@ -1,5 +1,5 @@
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 /** GET /model_info, /server_info and SGLang's older names for them */
 export function registerInfo(app: App, context: ServerContext): void {

@@ -1,5 +1,5 @@
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 /** GET /metrics in Prometheus' text format */
 export function registerMetrics(app: App, context: ServerContext, requireAuth: boolean): void {

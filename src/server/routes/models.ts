@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { failure } from '../../shared/errors.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
+import type { App } from '../typed-app.ts';
 
 /** GET /v1/models and /v1/models/{id} */
 export function registerModels(app: App, context: ServerContext): void {

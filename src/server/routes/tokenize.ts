@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { Detokenizer } from '../../tokenizer-manager/detokenizer.ts';
-import type { App } from '../app.ts';
 import type { ServerContext } from '../context.ts';
-import { toTokens } from './completions.ts';
+import { toTokens } from '../token-ids.ts';
+import type { App } from '../typed-app.ts';
 import { checkModel } from './models.ts';
 
 const TokenizeBody = Type.Object({

@@ -1,19 +1,19 @@
 import type { Grammar, RuleNode } from './grammar.ts';
 import { BASE, ParseStacks } from './parse-stacks.ts';
+import { RuleRecursion } from './rule-recursion.ts';
 import { sharedCharacters } from './shared-characters.ts';
 import { StackProgram } from './stack-program.ts';
+import { waysAlong } from './ways-along.ts';
 
 /** Stacks at once: each one costs llama.cpp time at every token. */
 const MOST_STACKS = 1500;
 
-/** Ways through the grammar while one character repeats: llama.cpp follows each of them to refuse one token. */
+/** Ways through the grammar within one token: llama.cpp follows each of them before it refuses the token. */
 const MOST_WAYS = 4096;
-/** How often a character repeats within one token: indentation and rulers of dashes are that long. */
-const LONGEST_RUN = 64;
 
 /** Stacks looked at before the search gives up and lets the grammar pass, in all and for one beginning. */
-const WORK = 300_000;
-const WORK_PER_RULE = 20_000;
+const WORK = 200_000;
+const WORK_PER_RULE = 10_000;
 
 /** A set of stacks that was seen before is looked at again when it has grown by this much. */
 const GROWTH = 1.2;
@@ -28,145 +28,140 @@ interface Held {
 /**
  * A place where the grammar becomes expensive for llama.cpp, as the rule whose alternatives are to blame.
  *
- * llama.cpp follows every way through an ambiguous grammar at once. This search does the same, without a text: from
+ * llama.cpp follows every way through an ambiguous grammar at once. This search does the same without a text: from
  * the beginning of each rule it goes on with the characters that keep most ways open. What it finds is real; what it
  * does not find within its budget may still exist.
  */
 export function findAmbiguity(grammar: Grammar, root: RuleNode): string | undefined {
   const program = new StackProgram(grammar, root.name);
-  const search = new Search(program);
-  for (const rule of program.alternatives.keys()) {
-    const found = search.from(rule);
-    if (found !== undefined) {
-      const name = program.names[found]!;
-      return program.owners().get(name) ?? name;
-    }
-    if (search.work > WORK) return undefined;
-  }
-  return undefined;
+  const found = new AmbiguitySearch(program).run();
+  if (found === undefined) return undefined;
+  const name = program.names[found]!;
+  return program.owners().get(name) ?? name;
 }
 
-class Search {
+class AmbiguitySearch {
   readonly #program: StackProgram;
   readonly #stacks: ParseStacks;
+  readonly #recursion: RuleRecursion;
+  readonly #itemClasses = new Map<number, readonly number[]>();
   /** By what was held, the largest number of stacks. */
   readonly #seen = new Map<string, number>();
   /** By the logarithm of their number of stacks. */
   #waiting: Held[][] = [];
+  #blamed: number | undefined;
 
   constructor(program: StackProgram) {
     this.#program = program;
     this.#stacks = new ParseStacks(program);
+    this.#recursion = new RuleRecursion(program);
   }
 
-  get work(): number {
-    return this.#stacks.work;
-  }
-
-  /** The rule to blame for what may happen from the beginning of a rule on. */
-  from(rule: number): number | undefined {
-    const limit = this.work + WORK_PER_RULE;
-    this.#waiting = [];
-    this.#add({ stacks: this.#stacks.begin(rule, BASE), rule });
-    for (let next = this.#take(); next && this.work < limit; next = this.#take()) {
-      if (next.stacks.length > MOST_STACKS) return this.#blamed(next);
-      const blamed = this.#follow(next);
-      if (blamed !== undefined) return blamed;
+  /** The rule to blame; `undefined` if nothing was found. */
+  run(): number | undefined {
+    for (const [rule, items] of this.#program.alternatives.entries()) {
+      this.#waiting = [];
+      this.#add({ stacks: this.#entered(items.map((item) => this.#stacks.push(item, BASE)), rule), rule });
+      const limit = this.#stacks.work + WORK_PER_RULE;
+      for (let next = this.#take(); next && this.#stacks.work < limit; next = this.#take()) this.#follow(next);
+      if (this.#blamed !== undefined) return this.#blamed;
+      if (this.#stacks.work > WORK) break;
     }
-    return undefined;
+    return this.#recursion.above(MOST_STACKS);
   }
 
-  #follow(held: Held): number | undefined {
-    if (held.stacks.includes(BASE)) {
+  #follow(held: Held): void {
+    const { stacks, rule } = held;
+    if (stacks.includes(BASE)) {
       // Some are done with the rule and others are not: the rest depends on where the rule was used.
-      for (const item of this.#program.returnsOf(held.rule)) this.#add(this.#returned(held, item));
-      if (this.#program.returnsOf(held.rule).length > 0) return undefined;
+      for (const item of this.#program.returnsOf(rule)) this.#return(held, item);
     }
-    for (const { codePoint, stacks } of this.#shared(held.stacks)) {
-      if (process.env.DBG)
-        console.log(
-          'state',
-          held.rule,
-          held.stacks.length,
-          JSON.stringify(String.fromCodePoint(codePoint)),
-          stacks.length,
-          '->',
-          this.#advanced(stacks).length,
-          'work',
-          this.work,
-        );
-      if (this.#waysAlong(stacks, codePoint) > MOST_WAYS) return this.#blamed(held);
-      this.#add(this.#trimmed(this.#advanced(stacks), held.rule));
+    for (const { codePoint, stacks: takers } of this.#shared(stacks)) {
+      if (waysAlong(this.#program, this.#stacks, takers, codePoint, MOST_WAYS) > MOST_WAYS) this.#blame(held);
+      const after = takers.map((stack) => this.#stacks.after(stack));
+      this.#add(this.#trimmed(this.#entered(after, rule), rule));
     }
-    return undefined;
   }
 
   /** Characters that several of the stacks take. */
   #shared(stacks: readonly number[]): { codePoint: number; stacks: readonly number[] }[] {
-    const byClass = new Map<number, number[]>();
-    for (const stack of stacks) {
-      if (stack === BASE) continue;
-      const id = this.#program.code[this.#stacks.top(stack)]!;
-      const group = byClass.get(id);
-      if (group) group.push(stack);
-      else byClass.set(id, [stack]);
-    }
+    const byClass = Map.groupBy(
+      stacks.filter((stack) => stack !== BASE),
+      (stack) => this.#classOn(stack),
+    );
     return sharedCharacters([...byClass.keys()], this.#program.classes)
       .map(({ codePoint, members }) => ({ codePoint, stacks: members.flatMap((id) => byClass.get(id)!) }))
       .filter((shared) => shared.stacks.length > 1);
   }
 
-  #advanced(stacks: readonly number[]): readonly number[] {
-    const next = new Set<number>();
-    for (const stack of stacks) {
-      this.#stacks.work++;
-      for (const one of this.#stacks.advance(stack)) next.add(one);
+  #classOn(stack: number): number {
+    return this.#program.code[this.#stacks.top(stack)]!;
+  }
+
+  /** The stacks, each with a character on top, that these stand for. */
+  #entered(stacks: readonly number[], rule: number): readonly number[] {
+    let entries = new Set(stacks);
+    for (let inner = this.#commonRule(entries); inner !== undefined; inner = this.#commonRule(entries)) {
+      // All of them go through the same rule in the same ways, and it has its own turn: pass over it.
+      this.#multiply(rule, inner, entries);
+      entries = new Set([...entries].map((stack) => this.#stacks.after(stack)));
     }
-    this.#stacks.work += next.size;
-    return [...next];
-  }
-
-  /** The ways through the grammar while a character repeats: equal stacks that were reached differently count twice. */
-  #waysAlong(start: readonly number[], codePoint: number): number {
-    let ways = new Map(start.map((stack) => [stack, 1]));
-    let total = 0;
-    for (let length = 1; length < LONGEST_RUN && ways.size > 0; length++) {
-      const next = new Map<number, number>();
-      for (const [stack, count] of ways) {
-        const after = this.#stacks.advance(stack);
-        this.#stacks.work += 1 + after.length;
-        for (const one of after) if (this.#takes(one, codePoint)) next.set(one, (next.get(one) ?? 0) + count);
+    const found = new Set<number>();
+    const backs = new Map<number, Set<number>>();
+    for (const entry of entries) {
+      const { stacks: expanded, entered } = this.#stacks.expand(entry);
+      this.#stacks.work += 1 + expanded.length;
+      for (const stack of expanded) found.add(stack);
+      for (const [inner, back] of entered) {
+        const others = backs.get(inner);
+        if (others) others.add(back);
+        else backs.set(inner, new Set([back]));
       }
-      const before = total;
-      total = 0;
-      for (const count of next.values()) total += count;
-      if (total > MOST_WAYS) return total;
-      if (
-        total === before &&
-        next.size === ways.size &&
-        [...next].every(([one, count]) => ways.get(one) === count)
-      ) {
-        return total;
-      }
-      ways = next;
     }
-    return total;
+    for (const [inner, back] of backs) this.#multiply(rule, inner, back);
+    return [...found];
   }
 
-  #takes(stack: number, codePoint: number): boolean {
-    if (stack === BASE) return false;
-    const ranges = this.#program.classes[this.#program.code[this.#stacks.top(stack)]!]!;
-    return ranges.some(([first, last]) => first <= codePoint && codePoint <= last);
+  #commonRule(stacks: ReadonlySet<number>): number | undefined {
+    if (stacks.size < 2) return undefined;
+    const [first, ...others] = stacks;
+    const rule = this.#stacks.ruleOn(first!);
+    return others.every((stack) => this.#stacks.ruleOn(stack) === rule) ? rule : undefined;
   }
 
-  /** What is held where the rule was followed by that item. */
-  #returned({ stacks, rule: _, ...rest }: Held, item: number): Held {
+  #multiply(rule: number, inner: number, backs: ReadonlySet<number>): void {
+    if (backs.size > 1 && this.#recursion.multiplies(rule, inner, backs.size)) {
+      this.#blame({ stacks: [...backs], rule });
+    }
+  }
+
+  /** Adds what is held where the rule was followed by that item, if the item makes a difference. */
+  #return({ stacks }: Held, item: number): void {
     const base = this.#stacks.push(item, BASE);
-    const next = stacks.flatMap((stack) =>
-      stack === BASE ? this.#stacks.expand(base) : [this.#stacks.rebase(stack, BASE, base)],
-    );
+    const after = this.#stacks.expand(base).stacks;
+    this.#stacks.work++;
+    const inside = stacks.filter((stack) => stack !== BASE);
+    const classes = new Set([...inside.map((stack) => this.#classOn(stack))]);
+    const others = this.#classesAfter(item);
+    if (!others.some((one) => [...classes].some((other) => this.#overlap(one, other)))) return;
+    const next = [...new Set([...inside.map((stack) => this.#stacks.rebase(stack, BASE, base)), ...after])];
     this.#stacks.work += next.length;
-    return { ...rest, stacks: [...new Set(next)], rule: this.#program.ruleOf[item]! };
+    this.#add({ stacks: next, rule: this.#program.ruleOf[item]! });
+  }
+
+  #classesAfter(item: number): readonly number[] {
+    const known = this.#itemClasses.get(item);
+    if (known) return known;
+    const { stacks } = this.#stacks.expand(this.#stacks.push(item, BASE));
+    const classes = new Set(stacks.filter((stack) => stack !== BASE).map((stack) => this.#classOn(stack)));
+    this.#itemClasses.set(item, [...classes]);
+    return [...classes];
+  }
+
+  #overlap(one: number, other: number): boolean {
+    if (one === other) return true;
+    const { classes } = this.#program;
+    return classes[one]!.some(([first, last]) => classes[other]!.some(([from, to]) => from <= last && first <= to));
   }
 
   /** Leaves out what lies below all of the stacks. */
@@ -174,7 +169,7 @@ class Search {
     let shared = stacks[0] ?? BASE;
     for (const stack of stacks) shared = this.#stacks.shared(shared, stack);
     if (shared === BASE) return { stacks, rule };
-    // The rule before an item is what the stacks above it are made of; without any above, the item itself counts.
+    // The stacks above an item are made of the rule before it; without any above, the item itself counts.
     const isTop = stacks.includes(shared);
     const item = this.#stacks.top(shared);
     const base = isTop ? this.#stacks.below(shared) : shared;
@@ -186,19 +181,22 @@ class Search {
 
   #add(held: Held): void {
     const { stacks, rule } = held;
-    if (stacks.length < 2) return;
-    const key = `${rule}:${[...new Set(stacks.map((stack) => this.#stacks.straighten(stack)))].sort().join()}`;
+    if (stacks.length > MOST_STACKS) this.#blame(held);
+    if (stacks.length < 2 || this.#blamed !== undefined) return;
+    const straight = new Set(stacks.map((stack) => this.#stacks.straighten(stack)));
+    const key = `${rule}:${[...straight].sort((a, b) => a - b).join()}`;
     if (stacks.length < GROWTH * (this.#seen.get(key) ?? 0)) return;
     this.#seen.set(key, stacks.length);
     (this.#waiting[Math.floor(Math.log2(stacks.length))] ??= []).push(held);
   }
 
   #take(): Held | undefined {
+    if (this.#blamed !== undefined) return undefined;
     return this.#waiting.findLast((group) => group?.length > 0)?.pop();
   }
 
-  /** The rule that most of the stacks owe their number to. */
-  #blamed({ stacks, rule }: Held): number {
+  /** Blames the rule to which most of the stacks owe that they are many. */
+  #blame({ stacks, rule }: Held): void {
     const branches = new Map<number, Set<number>>();
     for (const stack of stacks) {
       for (let at = stack; at !== BASE; at = this.#stacks.below(at)) {
@@ -213,6 +211,6 @@ class Search {
       const chosen = below === BASE ? rule : this.#program.referenceAt(this.#stacks.top(below) - 1)!;
       votes.set(chosen, (votes.get(chosen) ?? 0) + above.size - 1);
     }
-    return [...votes].reduce((most, vote) => (vote[1] > most[1] ? vote : most), [rule, 0])[0];
+    this.#blamed = [...votes].reduce((most, vote) => (vote[1] > most[1] ? vote : most), [rule, 0])[0];
   }
 }

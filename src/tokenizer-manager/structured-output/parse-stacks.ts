@@ -3,6 +3,14 @@ import { END, type StackProgram } from './stack-program.ts';
 /** The stack from which everything was taken: what comes next depends on where the rule was used. */
 export const BASE = 0;
 
+/** What one stack stands for before the next character. */
+interface Expansion {
+  /** The stacks with a character on top; {@link BASE} if everything may be done. */
+  readonly stacks: readonly number[];
+  /** The rules that were entered on the way, each with the stack to come back to. */
+  readonly entered: readonly (readonly [rule: number, back: number])[];
+}
+
 /**
  * The stacks with which llama.cpp follows a grammar: on top the item that the next character must match, below it
  * the items to come back to. Equal stacks are one number.
@@ -13,8 +21,7 @@ export class ParseStacks {
   readonly #belows = [-1];
   readonly #heights = [0];
   readonly #pushed = new Map<number, number>();
-  readonly #expanded: (readonly number[])[] = [];
-  readonly #advanced: (readonly number[])[] = [];
+  readonly #expanded: Expansion[] = [];
   readonly #straightened: number[] = [BASE];
   /** Stacks looked at so far, as a measure of the time spent. */
   work = 0;
@@ -32,6 +39,7 @@ export class ParseStacks {
   }
 
   push(item: number, below: number): number {
+    if (this.#program.code[item] === END) return below;
     const key = below * this.#program.code.length + item;
     const known = this.#pushed.get(key);
     if (known !== undefined) return known;
@@ -42,51 +50,39 @@ export class ParseStacks {
     return stack;
   }
 
-  /** Every way to begin a rule that is used on top of a stack. */
-  begin(rule: number, below: number): readonly number[] {
-    return this.#expand(this.#program.alternatives[rule]!.map((item) => this.#continue(item, below)));
+  /** The stack once the character or the rule on top is done. */
+  after(stack: number): number {
+    return this.push(this.top(stack) + 1, this.below(stack));
   }
 
-  /** The stacks, each with a character on top, that this one stands for; {@link BASE} if it may be at its end. */
-  expand(stack: number): readonly number[] {
+  /** The rule on top of a stack; `undefined` if it is a character, or nothing. */
+  ruleOn(stack: number): number | undefined {
+    return stack === BASE ? undefined : this.#program.referenceAt(this.top(stack));
+  }
+
+  expand(stack: number): Expansion {
     const known = this.#expanded[stack];
     if (known) return known;
-    const result = this.#expand([stack]);
-    this.#expanded[stack] = result;
-    return result;
-  }
-
-  #expand(stacks: readonly number[]): readonly number[] {
-    const { alternatives } = this.#program;
-    const found: number[] = [];
+    const stacks: number[] = [];
+    const entered: [number, number][] = [];
     const seen = new Set<number>();
-    const todo = [...stacks];
-    for (let stack = todo.pop(); stack !== undefined; stack = todo.pop()) {
-      if (seen.has(stack)) continue;
-      seen.add(stack);
+    const todo = [stack];
+    for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+      if (seen.has(next)) continue;
+      seen.add(next);
       this.work++;
-      const rule = stack === BASE ? undefined : this.#program.referenceAt(this.top(stack));
+      const rule = this.ruleOn(next);
       if (rule === undefined) {
-        found.push(stack);
+        stacks.push(next);
         continue;
       }
-      const below = this.#continue(this.top(stack) + 1, this.below(stack));
-      for (const item of alternatives[rule]!) todo.push(this.#continue(item, below));
+      const back = this.after(next);
+      entered.push([rule, back]);
+      for (const item of this.#program.alternatives[rule]!) todo.push(this.push(item, back));
     }
-    return found;
-  }
-
-  /** The stacks after the character on top. */
-  advance(stack: number): readonly number[] {
-    const known = this.#advanced[stack];
-    if (known) return known;
-    const result = this.expand(this.#continue(this.top(stack) + 1, this.below(stack)));
-    this.#advanced[stack] = result;
+    const result = { stacks, entered };
+    this.#expanded[stack] = result;
     return result;
-  }
-
-  #continue(item: number, below: number): number {
-    return this.#program.code[item] === END ? below : this.push(item, below);
   }
 
   /** The largest stack that lies below both, or is one of them. */
