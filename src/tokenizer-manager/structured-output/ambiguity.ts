@@ -59,7 +59,8 @@ class AmbiguitySearch {
 
   /** The rule to blame; `undefined` if nothing was found. */
   run(): number | undefined {
-    for (const [rule, items] of this.#program.alternatives.entries()) {
+    for (const rule of this.#recursion.largestFirst()) {
+      const items = this.#program.alternatives[rule]!;
       this.#waiting = [];
       this.#add({ stacks: this.#entered(items.map((item) => this.#stacks.push(item, BASE)), rule), rule });
       const limit = this.#stacks.work + WORK_PER_RULE;

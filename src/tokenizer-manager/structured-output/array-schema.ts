@@ -2,7 +2,7 @@ import type { Conversion } from './conversion.ts';
 import { EMPTY, type Node, sequence, text } from './grammar.ts';
 import { afterComma, blanks, enclosed } from './json-rules.ts';
 import { LIMITS } from './limits.ts';
-import { optional, repeated } from './repetition.ts';
+import { LIST_BLOCK_FROM, optional, repeated } from './repetition.ts';
 import { countAt, inside, listAt, own, type Place, refuse, type SchemaObject } from './schema-place.ts';
 
 /** Lists: `prefixItems` one by one, then `items`. @throws `unsupported_schema` */
@@ -35,7 +35,7 @@ export function arraySchema(conversion: Conversion, schema: SchemaObject, place:
   if (item) {
     const taken = Math.max(1, heads.length);
     const most = max === Infinity ? undefined : max - taken;
-    tail = repeated(grammar, afterComma(grammar, item), Math.max(0, min - taken), most);
+    tail = repeated(grammar, afterComma(grammar, item), Math.max(0, min - taken), most, LIST_BLOCK_FROM);
   }
   for (let index = heads.length - 1; index >= 1; index--) {
     const following = grammar.rule(sequence(afterComma(grammar, heads[index]!), tail));

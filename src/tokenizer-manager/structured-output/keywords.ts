@@ -1,6 +1,6 @@
 import { own, type Place, refuse, type SchemaObject } from './schema-place.ts';
 
-export const TYPES = ['string', 'integer', 'number', 'boolean', 'null', 'object', 'array'] as const;
+const TYPES = ['string', 'integer', 'number', 'boolean', 'null', 'object', 'array'] as const;
 export type SchemaType = (typeof TYPES)[number];
 
 /** Keywords that say nothing about the value. */

@@ -1,17 +1,29 @@
 import { choice, EMPTY, type Grammar, type Node, sequence } from './grammar.ts';
 
-/** From here on a count is made of blocks. llama.cpp refuses counts above 2000, and writes each one out. */
+/** Counts above this are made of blocks. llama.cpp refuses counts above 2000, and writes each one out. */
 const BLOCK_FROM = 64;
+
+/**
+ * The same for lists. Whether the last block will be full cannot be known while it is read, so llama.cpp follows
+ * three ways at once, and three more for each list inside: lists of the usual sizes do without blocks.
+ */
+export const LIST_BLOCK_FROM = 512;
 
 /**
  * `item` from `min` to `max` times (`undefined`: no end). `item` must not be able to match nothing.
  * Large counts become blocks of about √n items, so that the compiled size grows with √n.
  */
-export function repeated(grammar: Grammar, item: Node, min: number, max: number | undefined): Node {
+export function repeated(
+  grammar: Grammar,
+  item: Node,
+  min: number,
+  max: number | undefined,
+  blockFrom = BLOCK_FROM,
+): Node {
   const unit = isUnit(item) ? item : grammar.rule(item);
   const start = exactly(grammar, unit, min);
   if (max === undefined) return sequence(start, { kind: 'repeat', item: unit, min: 0, max: undefined });
-  return sequence(start, atMost(grammar, unit, max - min));
+  return sequence(start, atMost(grammar, unit, max - min, blockFrom));
 }
 
 /** `item` or nothing. */
@@ -33,9 +45,9 @@ function exactly(grammar: Grammar, unit: Node, count: number): Node {
   return sequence(times(block, blocks, blocks), rest ? times(unit, rest, rest) : EMPTY);
 }
 
-function atMost(grammar: Grammar, unit: Node, count: number): Node {
+function atMost(grammar: Grammar, unit: Node, count: number, blockFrom: number): Node {
   if (count === 0) return EMPTY;
-  if (count <= BLOCK_FROM) return times(unit, 0, count);
+  if (count <= blockFrom) return times(unit, 0, count);
   const size = Math.ceil(Math.sqrt(count));
   const block = grammar.rule(times(unit, size, size));
   const blocks = Math.floor(count / size);

@@ -19,6 +19,13 @@ export class RuleRecursion {
     this.#groups = groupsOf(uses, users);
   }
 
+  /** All rules, those first that lead to each other in the largest groups. */
+  largestFirst(): readonly number[] {
+    const sizes = Map.groupBy(this.#groups, (group) => group);
+    const sizeOf = (rule: number) => sizes.get(this.#groups[rule]!)!.length;
+    return [...this.#groups.keys()].sort((a, b) => sizeOf(b) - sizeOf(a));
+  }
+
   /** Says that one stack in `rule` may become `count` stacks that begin `inner` at once. Whether that has no end. */
   multiplies(rule: number, inner: number, count: number): boolean {
     const copies = this.#copies[rule]!;
