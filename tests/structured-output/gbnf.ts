@@ -2,7 +2,7 @@
  * A small reader of GBNF for tests: it says which texts a grammar takes, and makes up texts that it takes.
  * It follows llama.cpp's grammars/README.md and shares nothing with the code under test.
  */
-type Part =
+export type Part =
   | { kind: 'literal'; text: string }
   | { kind: 'class'; ranges: [number, number][] }
   | { kind: 'reference'; name: string }
@@ -22,6 +22,10 @@ export class Gbnf {
       if (!reader.done) throw new Error(`cannot read ${line}`);
     }
     this.#measure();
+  }
+
+  alternativesOf(rule: string): readonly (readonly Part[])[] {
+    return this.#rules.get(rule)!;
   }
 
   accepts(text: string): boolean {

@@ -1,4 +1,10 @@
-import type { NativeBatch, NativeContextParams, NativeModelParams, Pointer } from './structs.ts';
+import type {
+  NativeBatch,
+  NativeContextParams,
+  NativeModelParams,
+  NativeThreadPoolParams,
+  Pointer,
+} from './structs.ts';
 
 type Async<A extends unknown[], R> = ((...args: A) => R) & {
   /** Runs on a thread of libuv's pool. */
@@ -14,6 +20,9 @@ export interface Llama {
   ggml_backend_dev_description(device: Pointer): string;
   ggml_backend_dev_type(device: Pointer): number;
   ggml_backend_dev_memory(device: Pointer, free: [number], total: [number]): void;
+  ggml_backend_dev_backend_reg(device: Pointer): Pointer;
+  ggml_backend_reg_get_proc_address(registry: Pointer, name: string): Pointer | null;
+  ggml_threadpool_params_default(threads: number): NativeThreadPoolParams;
   llama_version(): string;
   llama_print_system_info(): string;
   llama_log_set(callback: Pointer | null, userData: null): void;
@@ -39,6 +48,7 @@ export interface Llama {
   llama_model_is_diffusion(model: Pointer): boolean;
   llama_init_from_model: Async<[model: Pointer, params: NativeContextParams], Pointer | null>;
   llama_free(context: Pointer): void;
+  llama_attach_threadpool(context: Pointer, decode: Pointer, prefill: Pointer): void;
   llama_n_ctx(context: Pointer): number;
   llama_n_seq_max(context: Pointer): number;
   llama_n_batch(context: Pointer): number;
@@ -108,6 +118,9 @@ export const SIGNATURES: Record<keyof Llama, string> = {
   ggml_backend_dev_description: 'const char *f(void *)',
   ggml_backend_dev_type: 'int f(void *)',
   ggml_backend_dev_memory: 'void f(void *, _Out_ size_t *, _Out_ size_t *)',
+  ggml_backend_dev_backend_reg: 'void *f(void *)',
+  ggml_backend_reg_get_proc_address: 'void *f(void *, const char *)',
+  ggml_threadpool_params_default: 'ggml_threadpool_params f(int)',
   llama_version: 'const char *f()',
   llama_print_system_info: 'const char *f()',
   llama_log_set: 'void f(void *, void *)',
@@ -133,6 +146,7 @@ export const SIGNATURES: Record<keyof Llama, string> = {
   llama_model_is_diffusion: 'bool f(void *)',
   llama_init_from_model: 'void *f(void *, llama_context_params)',
   llama_free: 'void f(void *)',
+  llama_attach_threadpool: 'void f(void *, void *, void *)',
   llama_n_ctx: 'uint32 f(void *)',
   llama_n_seq_max: 'uint32 f(void *)',
   llama_n_batch: 'uint32 f(void *)',

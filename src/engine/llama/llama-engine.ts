@@ -20,6 +20,7 @@ import { NativeMemory } from './native-memory.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
 import { checkStateRoundTrip } from './self-check.ts';
 import type { Pointer } from './structs.ts';
+import { ThreadPool } from './thread-pool.ts';
 
 /** GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 in ggml.h. */
 export const KV_CACHE_TYPES = { f16: 1, q8_0: 8, q4_0: 2 } as const;
@@ -77,6 +78,7 @@ class LlamaEngine implements Engine {
   readonly #ledger: SequenceLedger;
   readonly #host: SamplerHost;
   readonly #abortFlag: NativeMemory;
+  readonly #threads: ThreadPool;
   #decoding: Promise<DecodeOutcome> | undefined;
   /** Rows of logits that the last decode left. */
   #rows = 0;
@@ -129,7 +131,9 @@ class LlamaEngine implements Engine {
         reason: `asked for batches of ${batchTokens} tokens, it gave ${largest}`,
       });
     }
-    return new LlamaEngine(llama, model, context, abortFlag, { ...options, batchTokens });
+    const threads = new ThreadPool(llama, options.threads);
+    llama.llama_attach_threadpool(context, threads.pointer, threads.pointer);
+    return new LlamaEngine(llama, model, context, abortFlag, threads, { ...options, batchTokens });
   }
 
   private constructor(
@@ -137,12 +141,14 @@ class LlamaEngine implements Engine {
     model: Pointer,
     context: Pointer,
     abortFlag: NativeMemory,
+    threads: ThreadPool,
     options: LlamaEngineOptions,
   ) {
     this.#llama = llama;
     this.#modelPointer = model;
     this.context = context;
     this.#abortFlag = abortFlag;
+    this.#threads = threads;
     this.#memory = llama.llama_get_memory(context);
     this.#vocabulary = llama.llama_model_get_vocab(model);
     this.model = describeModel(llama, model, deviceName(llama, options));
@@ -232,6 +238,7 @@ class LlamaEngine implements Engine {
     this.abortDecode();
     await this.#decoding?.catch(() => undefined);
     this.#llama.llama_free(this.context);
+    this.#threads.close();
     this.#llama.llama_model_free(this.#modelPointer);
     this.#host.candidates.close();
     this.batch.close();

@@ -80,11 +80,21 @@ const BatchStruct = koffi.struct('llama_batch', {
 
 koffi.struct('llama_sampler_chain_params', { no_perf: 'bool' });
 
+const ThreadPoolParams = koffi.struct('ggml_threadpool_params', {
+  cpumask: koffi.array('bool', 512),
+  n_threads: 'int',
+  prio: 'int',
+  poll: 'uint32',
+  strict_cpu: 'bool',
+  paused: 'bool',
+});
+
 /** The structs with the sizes that they have on 64-bit platforms. */
 export const STRUCT_SIZES = [
   [ModelParams, 80],
   [ContextParams, 160],
   [BatchStruct, 56],
+  [ThreadPoolParams, 528],
 ] as const;
 
 /** The fields of llama_model_params that TierKV sets or checks; the others keep the library's defaults. */
@@ -119,6 +129,13 @@ export interface NativeContextParams {
   swa_full: boolean;
   kv_unified: boolean;
   n_samplers: number;
+}
+
+/** The fields of ggml_threadpool_params that TierKV sets. */
+export interface NativeThreadPoolParams {
+  n_threads: number;
+  /** 0 sleeps between graphs, 100 spins. */
+  poll: number;
 }
 
 export interface NativeBatch {

@@ -1,5 +1,6 @@
 import { failure } from '../../shared/errors.ts';
-import type { Grammar, Node } from './grammar.ts';
+import { findAmbiguity } from './ambiguity.ts';
+import type { Grammar, Node, RuleNode } from './grammar.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -10,7 +11,7 @@ import { LIMITS } from './limits.ts';
  *
  * @throws `unsupported_schema`
  */
-export function checkGrammar(grammar: Grammar, root: Node, param: string): void {
+export function checkGrammar(grammar: Grammar, root: RuleNode, param: string): void {
   const refuse = (rule: string | undefined, reason: string): never => {
     const origin = rule === undefined ? undefined : grammar.origins.get(rule);
     throw failure(
@@ -24,6 +25,9 @@ export function checkGrammar(grammar: Grammar, root: Node, param: string): void 
   let elements = countElements(root);
   for (const node of grammar.rules.values()) elements += countElements(node);
   if (elements > LIMITS.elements) refuse(undefined, 'the grammar made of it is too large');
+  // At last: it counts on a grammar that is neither large nor left-recursive.
+  const ambiguous = findAmbiguity(grammar, root);
+  if (ambiguous !== undefined) refuse(ambiguous, 'too many of its alternatives begin alike');
 }
 
 type Refuse = (rule: string | undefined, reason: string) => never;

@@ -31,4 +31,14 @@ export const LIMITS = {
   totalBeginnings: 2_000_000,
   /** Rules that begin with a rule that begins with a rule...: the depth of the same search, which recurses. */
   beginningDepth: 500,
+  /**
+   * Stacks that llama.cpp holds at once while a grammar is ambiguous. To find the allowed tokens of a vocabulary of
+   * 128 000 it took 0.8 ms for each, and of 1 000 tokens 0.014 ms.
+   */
+  stacks: 600,
+  /**
+   * Ways through an ambiguous grammar within one token, before which llama.cpp does not notice that stacks are equal.
+   * With tokens of 96 dashes it took 80 ms for the three loops of `-*-*-*`, and a second for four.
+   */
+  ways: 4_096,
 } as const;

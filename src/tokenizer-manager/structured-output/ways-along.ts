@@ -4,6 +4,9 @@ import type { StackProgram } from './stack-program.ts';
 /** How often a character repeats within one token: indentation and rulers of dashes are that long. */
 const LONGEST_RUN = 64;
 
+/** Stacks looked at before it gives up: the loops of a pattern need far fewer, and lists in lists have no end. */
+const WORK = 3_000;
+
 /** So many characters without one more way, and no more are expected. */
 const PATIENCE = 8;
 
@@ -21,7 +24,12 @@ export function waysAlong(
   let ways = new Map(start.map((stack) => [stack, 1]));
   let most = start.length;
   let since = 0;
-  for (let length = 1; length < LONGEST_RUN && ways.size > 0 && since < PATIENCE; length++) {
+  const end = stacks.work + WORK;
+  for (
+    let length = 1;
+    length < LONGEST_RUN && ways.size > 0 && since < PATIENCE && stacks.work < end;
+    length++
+  ) {
     const next = new Map<number, number>();
     let total = 0;
     for (const [stack, count] of ways) {
@@ -42,5 +50,7 @@ export function waysAlong(
 }
 
 function takes(program: StackProgram, item: number, codePoint: number): boolean {
-  return program.classes[program.code[item]!]!.some(([first, last]) => first <= codePoint && codePoint <= last);
+  return program.classes[program.code[item]!]!.some(
+    ([first, last]) => first <= codePoint && codePoint <= last,
+  );
 }
