@@ -47,7 +47,8 @@ export class StackFollower {
   #after(codePoint: number): Stacks {
     const next: (Stack | undefined)[] = [];
     for (const stack of this.#stacks) {
-      if (!stack || !rangesOf(stack).some(([first, last]) => first <= codePoint && codePoint <= last)) continue;
+      if (!stack || !rangesOf(stack).some(([first, last]) => first <= codePoint && codePoint <= last))
+        continue;
       const { part, done, below } = stack;
       const isLast = part.kind !== 'literal' || done + 1 === Array.from(part.text).length;
       next.push(isLast ? below : this.#stack(part, done + 1, below));
@@ -72,7 +73,8 @@ export class StackFollower {
         if (done >= part.min) todo.push(below);
         // A loop without an end is one rule however often it has been gone through.
         const next = part.max === Infinity ? Math.min(done + 1, part.min) : done + 1;
-        if (done < part.max) todo.push(this.#stack(part.part, 0, next === part.max ? below : this.#stack(part, next, below)));
+        if (done < part.max)
+          todo.push(this.#stack(part.part, 0, next === part.max ? below : this.#stack(part, next, below)));
       } else if (stack?.part.kind === 'literal' && stack.part.text === '') {
         todo.push(stack.below);
       } else {

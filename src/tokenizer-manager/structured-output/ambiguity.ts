@@ -1,5 +1,5 @@
 import type { Grammar, RuleNode } from './grammar.ts';
-import { type Held, multiplierOf, sharedBy, trimmed, usedBefore, waysOf } from './held-stacks.ts';
+import { type Held, multiplierOf, sharedBy, trimmed, usedBefore } from './held-stacks.ts';
 import { LIMITS } from './limits.ts';
 import { BASE, ParseStacks } from './parse-stacks.ts';
 import { RuleRecursion } from './rule-recursion.ts';
@@ -7,11 +7,14 @@ import { StackProgram } from './stack-program.ts';
 import { waysAlong } from './ways-along.ts';
 
 /** Stacks looked at before the search gives up and lets the grammar pass: in all, and from one rule on. */
-const WORK = 100_000;
-const WORK_PER_RULE = 10_000;
+const WORK = 60_000;
+const WORK_PER_RULE = 5_000;
 
 /** Stacks that were held before are looked at again when they, or the ways to them, are so many times as many. */
 const GROWTH = 1.2;
+
+/** Characters of one token, if they are not all the same. Vocabularies have `.:.:.:` up to this length. */
+const LONGEST_TOKEN = 32;
 
 /**
  * Lists repeat their items, and two kinds of numbers in each double the ways. That is harmless: a token that holds
@@ -43,6 +46,8 @@ class AmbiguitySearch {
   readonly #seen = new Map<string, { stacks: number; ways: number }>();
   /** By the logarithm of their ways. */
   #waiting: Held[][] = [];
+  /** Characters that may repeat within one token. */
+  #runs: { held: Held; takers: readonly number[]; codePoint: number }[] = [];
   #found: number | undefined;
 
   constructor(program: StackProgram) {
@@ -56,9 +61,16 @@ class AmbiguitySearch {
     for (const rule of this.#recursion.largestFirst()) {
       const begin = this.#program.alternatives[rule]!.map((item) => this.#parse.push(item, BASE));
       this.#waiting = [];
-      this.#add({ stacks: this.#entered(new Map(begin.map((stack) => [stack, 1])), rule), rule });
-      const limit = this.#parse.work + WORK_PER_RULE;
+      this.#runs = [];
+      this.#add({ stacks: this.#entered(new Map(begin.map((stack) => [stack, 1])), rule), rule, length: 0 });
+      let limit = this.#parse.work + WORK_PER_RULE;
       for (let next = this.#take(); next && this.#parse.work < limit; next = this.#take()) this.#follow(next);
+      limit = this.#parse.work + WORK_PER_RULE;
+      for (const { held, takers, codePoint } of this.#runs) {
+        if (this.#found !== undefined || this.#parse.work > limit) break;
+        const ways = waysAlong(this.#program, this.#parse, takers, codePoint, LIMITS.ways);
+        if (ways > LIMITS.ways) this.#blame(held);
+      }
       if (this.#found !== undefined) return this.#found;
       if (this.#parse.work > WORK) break;
     }
@@ -71,18 +83,20 @@ class AmbiguitySearch {
       for (const item of this.#program.returnsOf(held.rule)) this.#return(held, item);
     }
     for (const { codePoint, takers } of sharedBy(this.#program, this.#parse, held)) {
+      const isEnd = codePoint === COMMA || held.length === LONGEST_TOKEN;
       const after = new Map<number, number>();
       for (const stack of takers) {
         const next = this.#parse.after(stack);
-        const ways = codePoint === COMMA ? 1 : held.stacks.get(stack)!;
-        after.set(next, codePoint === COMMA ? 1 : ways + (after.get(next) ?? 0));
+        after.set(next, isEnd ? 1 : held.stacks.get(stack)! + (after.get(next) ?? 0));
       }
-      const next = { stacks: this.#entered(after, held.rule), rule: held.rule };
-      if (next.stacks.size > LIMITS.stacks || waysOf(next) > LIMITS.ways) this.#blame(next);
+      const ways = sum(after.values());
+      const stacks = this.#entered(after, held.rule);
+      const next = { stacks, rule: held.rule, length: isEnd ? 0 : held.length + 1 };
+      if (stacks.size > LIMITS.stacks || ways > LIMITS.ways) this.#blame(next);
       if (this.#found !== undefined) return;
-      this.#add(trimmed(this.#program, this.#parse, next));
-      if (waysAlong(this.#program, this.#parse, takers, codePoint, LIMITS.ways) > LIMITS.ways)
-        this.#blame(held);
+      // Ways belong to where they come from: they cannot be counted on from somewhere else.
+      this.#add(ways === after.size ? trimmed(this.#program, this.#parse, next) : next);
+      this.#runs.push({ held, takers, codePoint });
     }
   }
 
@@ -131,14 +145,20 @@ class AmbiguitySearch {
   /** Adds what is held where the rule was used in front of that item, if the item makes a difference. */
   #return(held: Held, item: number): void {
     this.#parse.work++;
-    const inside = this.#classesOn(held.stacks.keys());
-    const following =
-      this.#classesAt.get(item) ?? this.#classesOn(this.#parse.expand(this.#parse.push(item, BASE)).stacks);
+    const following = this.#classesAt.get(item) ?? this.#classesFrom(item);
     this.#classesAt.set(item, following);
-    if (!following.some((one) => inside.some((other) => this.#overlap(one, other)))) return;
+    const inside = this.#classesOn(held.stacks.keys());
+    const isMixed = following.some((one) => inside.some((other) => this.#overlap(one, other)));
+    const done = held.stacks.get(BASE)!;
+    const mayGoOn = this.#parse.expand(this.#parse.push(item, BASE)).stacks.includes(BASE);
+    if (!isMixed && !mayGoOn && done === 1) return;
     const next = usedBefore(this.#program, this.#parse, held, item);
     this.#parse.work += next.stacks.size;
     this.#add(next);
+  }
+
+  #classesFrom(item: number): readonly number[] {
+    return this.#classesOn(this.#parse.expand(this.#parse.push(item, BASE)).stacks);
   }
 
   #classesOn(stacks: Iterable<number>): readonly number[] {
@@ -157,11 +177,11 @@ class AmbiguitySearch {
 
   #add(held: Held): void {
     const { stacks, rule } = held;
-    if (stacks.size < 2) return;
+    const ways = sum(stacks.values());
+    if (ways < 2) return;
     const straight = new Set([...stacks.keys()].map((stack) => this.#parse.straighten(stack)));
     const key = `${rule}:${[...straight].sort((a, b) => a - b).join()}`;
     const seen = this.#seen.get(key) ?? { stacks: 0, ways: 0 };
-    const ways = waysOf(held);
     if (stacks.size < GROWTH * seen.stacks && ways < GROWTH * seen.ways) return;
     this.#seen.set(key, { stacks: Math.max(stacks.size, seen.stacks), ways: Math.max(ways, seen.ways) });
     const rank = Math.floor(Math.log2(ways));
@@ -175,7 +195,13 @@ class AmbiguitySearch {
     return this.#waiting.findLast((group) => group?.length > 0)?.pop();
   }
 
-  #blame(held: Held): void {
+  #blame(held: Pick<Held, 'stacks' | 'rule'>): void {
     this.#found ??= multiplierOf(this.#program, this.#parse, held);
   }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }

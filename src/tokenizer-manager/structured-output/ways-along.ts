@@ -1,7 +1,7 @@
 import { BASE, type ParseStacks } from './parse-stacks.ts';
 import type { StackProgram } from './stack-program.ts';
 
-/** How often a character repeats within one token: indentation and rulers of dashes are that long. */
+/** How often a character repeats within one token. Only indentation and rulers of dashes are longer than that. */
 const LONGEST_RUN = 64;
 
 /** Stacks looked at before it gives up: the loops of a pattern need far fewer, and lists in lists have no end. */
