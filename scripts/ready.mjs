@@ -21,7 +21,8 @@ export function ensureReady() {
     say('installing dependencies …');
     // Not `npm ci`: it refuses a lock file that lacks the optional builds of other platforms.
     run(process.platform === 'win32' ? 'npm.cmd' : 'npm', [
-      'ci',
+      'install',
+      '--no-save',
       '--no-audit',
       '--no-fund',
       '--loglevel=error',
