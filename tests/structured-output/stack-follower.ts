@@ -26,8 +26,9 @@ export class StackFollower {
     this.#stacks = this.#expand(this.#alternatives(this.#gbnf.alternativesOf('root'), undefined));
   }
 
+  /** Without the one that says that the text may end here. */
   get count(): number {
-    return this.#stacks.size;
+    return unfinished(this.#stacks);
   }
 
   accept(character: string): void {
@@ -40,7 +41,7 @@ export class StackFollower {
     for (const stack of this.#stacks) for (const [first] of stack ? rangesOf(stack) : []) starts.add(first);
     return [...starts].map((codePoint) => ({
       character: String.fromCodePoint(codePoint),
-      count: this.#after(codePoint).size,
+      count: unfinished(this.#after(codePoint)),
     }));
   }
 
@@ -103,6 +104,10 @@ export class StackFollower {
     this.#known.set(key, stack);
     return stack;
   }
+}
+
+function unfinished(stacks: Stacks): number {
+  return stacks.has(undefined) ? stacks.size - 1 : stacks.size;
 }
 
 function rangesOf({ part, done }: Stack): readonly (readonly [number, number])[] {

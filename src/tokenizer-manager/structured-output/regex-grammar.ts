@@ -29,10 +29,22 @@ export function regexContent(grammar: Grammar, alternatives: readonly AnchoredRe
   if (positions > LIMITS.patternPositions) throw new SyntaxError('its repetitions add up to too much');
   const anything = repeated(grammar, stringCharacter(grammar), 0, undefined);
   return choice(
-    alternatives.map(({ start, body, end }) =>
-      sequence(start ? EMPTY : anything, toNode(grammar, body), end ? EMPTY : anything),
-    ),
+    alternatives.map((alternative) => {
+      const items = needed(alternative).map((item) => toNode(grammar, item));
+      const { start, end } = alternative;
+      if (!start && !end && items.length === 0) return anything;
+      return sequence(start ? EMPTY : anything, ...items, end ? EMPTY : anything);
+    }),
   );
+}
+
+/** Leaves out what may be empty beside an end that takes any characters: in `.*a` the same text has many readings. */
+function needed({ start, body, end }: AnchoredRegex): readonly Regex[] {
+  const items = body.kind === 'sequence' ? body.items : [body];
+  const isNeeded = (item: Regex) => sizeOf(item).min > 0;
+  const from = start ? 0 : items.findIndex(isNeeded);
+  if (from < 0) return [];
+  return items.slice(from, end ? items.length : items.findLastIndex(isNeeded) + 1);
 }
 
 function toNode(grammar: Grammar, regex: Regex): Node {
