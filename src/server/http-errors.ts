@@ -24,7 +24,9 @@ export function errorBody({ message, type, param, code }: Failure): ErrorBody {
 export function handleErrors(app: FastifyInstance, bodyLimit: number): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const known = translate(error, bodyLimit, request.headers['content-type']);
-    if (known.status === 500) request.log.error({ err: error }, known.message);
+    // A client that left in the middle of a stream is no defect; its request's line says that it left.
+    const left = error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+    if (known.status === 500 && !left) request.log.error({ err: error }, known.message);
     if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
     await drain(request.raw);
     return reply.code(known.status).send(errorBody(known));

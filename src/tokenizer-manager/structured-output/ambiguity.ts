@@ -96,7 +96,7 @@ class AmbiguitySearch {
       if (this.#found !== undefined) return;
       // Ways belong to where they come from: they cannot be counted on from somewhere else.
       this.#add(ways === after.size ? trimmed(this.#program, this.#parse, next) : next);
-      this.#runs.push({ held, takers, codePoint });
+      if (takers.length > 1) this.#runs.push({ held, takers, codePoint });
     }
   }
 
@@ -148,7 +148,7 @@ class AmbiguitySearch {
     const following = this.#classesAt.get(item) ?? this.#classesFrom(item);
     this.#classesAt.set(item, following);
     const inside = this.#classesOn(held.stacks.keys());
-    const isMixed = following.some((one) => inside.some((other) => this.#overlap(one, other)));
+    const isMixed = following.some((one) => inside.some((other) => this.#program.overlap(one, other)));
     const done = held.stacks.get(BASE)!;
     const mayGoOn = this.#parse.expand(this.#parse.push(item, BASE)).stacks.includes(BASE);
     if (!isMixed && !mayGoOn && done === 1) return;
@@ -162,17 +162,8 @@ class AmbiguitySearch {
   }
 
   #classesOn(stacks: Iterable<number>): readonly number[] {
-    const classes = new Set<number>();
-    for (const stack of stacks) if (stack !== BASE) classes.add(this.#program.code[this.#parse.top(stack)]!);
-    return [...classes];
-  }
-
-  #overlap(one: number, other: number): boolean {
-    if (one === other) return true;
-    const { classes } = this.#program;
-    return classes[one]!.some(([first, last]) =>
-      classes[other]!.some(([from, to]) => from <= last && first <= to),
-    );
+    const tops = [...stacks].filter((stack) => stack !== BASE).map((stack) => this.#parse.top(stack));
+    return [...new Set(tops.map((item) => this.#program.code[item]!))];
   }
 
   #add(held: Held): void {

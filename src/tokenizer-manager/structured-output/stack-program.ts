@@ -60,6 +60,14 @@ export class StackProgram {
     return items;
   }
 
+  /** Whether a character belongs to both classes. */
+  overlap(one: number, other: number): boolean {
+    const others = this.classes[other]!;
+    return this.classes[one]!.some(([first, last]) =>
+      others.some(([from, to]) => from <= last && first <= to),
+    );
+  }
+
   #ruleOf(name: string): number {
     const known = this.#rules.get(name);
     if (known !== undefined) return known;
