@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { errorTable } from '../../src/shared/errors.ts';
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
-const rows = new Map([...page.matchAll(/^\| `(\w+)` \|(?: (\d{3}) \|)?/gm)].map((row) => [row[1], row[2]]));
+const rows = new Map(
+  [...page.matchAll(/^\|\s*`(\w+)`\s*\|(?:\s*(\d{3})\s*\|)?/gm)].map((row) => [row[1], row[2]]),
+);
 
 test('every error code is documented, with its status where a client can see it', () => {
   expect([...rows.keys()].sort()).toEqual(
