@@ -10,6 +10,7 @@ import { Command } from 'commander';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { LIBRARY_VERSION } from '../../src/engine/llama/library.ts';
 import { ensureModel } from '../../src/models/store.ts';
+import { renderResult } from './render.ts';
 import { SETTINGS, type Shape, type Speed } from './shapes.ts';
 import { measureServer } from './through-http.ts';
 
@@ -107,8 +108,9 @@ async function report(all: readonly Sample[]): Promise<void> {
     rounds: ROUNDS,
     rows,
   };
-  if (!quick)
-    await writeFile(path.join(here, '../results/engine.json'), `${JSON.stringify(result, null, 2)}\n`);
+  if (quick) return;
+  await writeFile(path.join(here, '../results/engine.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await renderResult(result);
 }
 
 function median(values: number[]): number {

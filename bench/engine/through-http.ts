@@ -1,12 +1,8 @@
 import { request } from 'node:http';
 import { SHAPES, type Shape, type Speed, uniquePrompt } from './shapes.ts';
 
-/** Times of one streamed answer, in milliseconds. */
-interface Timing {
-  first: number;
-  last: number;
-  tokens: number;
-}
+/** When the events of one streamed answer arrived, in milliseconds; each event is a token. */
+type Arrivals = number[];
 
 /** Measures every shape against a running server. */
 export async function measureServer(url: string): Promise<{ shape: Shape; speed: Speed }[]> {
@@ -31,24 +27,20 @@ async function measure(url: string, shape: Shape, seed: number): Promise<Speed> 
       ),
     );
   const prefills = await all(shape.promptTokens, 1, seed);
-  const prefilled = Math.max(...prefills.map((timing) => timing.last));
+  const prefilled = Math.max(...prefills.flat());
   const answers = await all(shape.promptTokens, shape.answerTokens, seed + 100);
-  const began = Math.max(...answers.map((timing) => timing.first));
-  const end = Math.max(...answers.map((timing) => timing.last));
-  const decoded = answers.reduce((sum, timing) => sum + timing.tokens - 1, 0);
-  // Tokens that an early request got before all were decoding ran in smaller batches; they are taken out.
-  const early = answers.reduce(
-    (sum, { first, last, tokens }) => sum + ((began - first) / (last - first || 1)) * (tokens - 1),
-    0,
-  );
+  const began = Math.max(...answers.map((arrivals) => arrivals[0] ?? 0));
+  const end = Math.max(...answers.flat());
+  // Tokens from before all were decoding came beside prompts, or in smaller batches: they do not count.
+  const decoded = answers.flat().filter((arrival) => arrival > began).length;
   return {
     prefill: (shape.requests * shape.promptTokens) / ((prefilled - start) / 1000),
-    decode: (decoded - early) / ((end - began) / 1000),
+    decode: decoded / ((end - began) / 1000),
   };
 }
 
-/** Counts the events of a stream without parsing them: the client must cost next to nothing on the same cores. */
-function ask(url: string, prompt: number[], maxTokens: number): Promise<Timing> {
+/** Finds the events of a stream without parsing them: the client must cost next to nothing on the same cores. */
+function ask(url: string, prompt: number[], maxTokens: number): Promise<Arrivals> {
   const body = JSON.stringify({
     prompt,
     max_tokens: maxTokens,
@@ -64,12 +56,12 @@ function ask(url: string, prompt: number[], maxTokens: number): Promise<Timing> 
     call.on('error', reject);
     call.on('response', (response) => {
       if (response.statusCode !== 200) return reject(new Error(`status ${response.statusCode}`));
-      const timing: Timing = { first: 0, last: 0, tokens: maxTokens };
-      response.on('data', () => {
-        timing.last = performance.now();
-        if (timing.first === 0) timing.first = timing.last;
+      const arrivals: Arrivals = [];
+      response.setEncoding('latin1').on('data', (text: string) => {
+        for (let at = text.indexOf('data: {'); at >= 0; at = text.indexOf('data: {', at + 1))
+          arrivals.push(performance.now());
       });
-      response.on('end', () => resolve(timing));
+      response.on('end', () => resolve(arrivals));
       response.on('error', reject);
     });
     call.end(body);
