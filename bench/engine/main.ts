@@ -113,9 +113,10 @@ async function report(all: readonly Sample[]): Promise<void> {
   await renderResult(result);
 }
 
+/** Of an even number the lower one of the middle. */
 function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
 function round(value: number): number {
