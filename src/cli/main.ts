@@ -3,6 +3,7 @@ import { Failure } from '../shared/errors.ts';
 import { VERSION } from '../shared/version.ts';
 import { addDoctor } from './doctor.ts';
 import { addServe } from './serve.ts';
+import { addStorage } from './storage.ts';
 
 const program = new Command('tierkv')
   .description('LLM server for Node.js that keeps every prefix it has computed.')
@@ -21,6 +22,7 @@ const program = new Command('tierkv')
   .enablePositionalOptions();
 addServe(program);
 addDoctor(program);
+addStorage(program);
 
 try {
   await program.parseAsync();

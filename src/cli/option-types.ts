@@ -11,3 +11,13 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
     return value;
   };
 }
+
+/** A parser for numbers of at least `least`. */
+export function number(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < least)
+      throw new InvalidArgumentError(`It must be a number of at least ${least}.`);
+    return value;
+  };
+}

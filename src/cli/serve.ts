@@ -1,12 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import { EVICTION_POLICIES, type EvictionPolicy } from '../cache/eviction.ts';
+import { PREFETCH_POLICIES, type PrefetchPolicy } from '../cache/prefetch-policy.ts';
+import { WRITE_POLICIES, type WritePolicy } from '../cache/write-policy.ts';
 import { GPU_CHOICES, type GpuChoice } from '../engine/llama/library.ts';
 import { KV_CACHE_TYPES, type KvCacheType } from '../engine/llama/llama-engine.ts';
+import type { FingerprintMode } from '../engine/llama/model-fingerprint.ts';
 import { ensureModel } from '../models/store.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
 import { failure } from '../shared/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
 import { VERSION } from '../shared/version.ts';
-import { wholeNumber } from './option-types.ts';
+import { number, wholeNumber } from './option-types.ts';
 import { ProgressLine } from './progress-line.ts';
 
 interface ServeFlags {
@@ -29,12 +34,27 @@ interface ServeFlags {
   nGpuLayers?: number;
   gpu: GpuChoice;
   kvCacheDtype: KvCacheType;
+  enableMetrics: boolean;
   metricsRequireAuth?: boolean;
+  pageSize: number;
+  disableRadixCache?: boolean;
+  disableHierarchicalCache?: boolean;
+  hicacheRatio?: number;
+  hicacheSize: number;
+  hicacheKeepOnDevice?: number;
+  hicacheWritePolicy: WritePolicy;
+  hicacheStoragePrefetchPolicy: PrefetchPolicy;
+  hicacheStorageBackend?: string;
+  hicacheStorageBackendExtraConfig?: string;
+  radixEvictionPolicy: EvictionPolicy;
+  modelFingerprint: FingerprintMode;
+  enableCacheReport: boolean;
   randomSeed?: number;
   logLevel: LogLevel;
   logFormat?: LogFormat;
 }
 
+const DEFAULT_PAGE_SIZE = 64;
 /** How long requests in flight may go on after SIGTERM. */
 const GRACE_MS = 30_000;
 
@@ -77,7 +97,45 @@ export function addServe(program: Command): void {
         .choices(Object.keys(KV_CACHE_TYPES))
         .default('f16'),
     )
+    .optionsGroup('Cache:')
+    .option('--page-size <tokens>', 'tokens in a page of KV', wholeNumber(1, 1024), DEFAULT_PAGE_SIZE)
+    .option('--disable-hierarchical-cache', 'keep prefixes on the device (L1) alone')
+    .addOption(new Option('--enable-hierarchical-cache').hideHelp())
+    .option('--disable-radix-cache', 'compute every prompt from its first token')
+    .option('--hicache-ratio <n>', 'L2 as a multiple of L1 (default: 2, or what memory allows)', number(0))
+    .option('--hicache-size <GB>', 'L2 in GB (1e9 bytes) per rank; 0 goes by the ratio', number(0), 0)
+    .option(
+      '--hicache-keep-on-device <tokens>',
+      'unused tokens that stay in L1 too (default: all on a GPU, 1024 on a CPU)',
+      wholeNumber(0),
+    )
+    .addOption(
+      new Option('--hicache-write-policy <policy>', 'when pages go from L1 to L2')
+        .choices(WRITE_POLICIES)
+        .default('write_through'),
+    )
+    .addOption(
+      new Option('--radix-eviction-policy <policy>', 'what leaves a full tier first')
+        .choices(EVICTION_POLICIES)
+        .default('lru'),
+    )
+    .option('--hicache-storage-backend <name>', 'storage backend (L3), such as file')
+    .option('--hicache-storage-backend-extra-config <json|@file>', 'its settings, and those of prefetching')
+    .addOption(
+      new Option('--hicache-storage-prefetch-policy <policy>', 'how long a request waits for the storage')
+        .choices(PREFETCH_POLICIES)
+        .default('timeout'),
+    )
+    .addOption(
+      new Option('--model-fingerprint <mode>', 'how much of the weights names their pages in the storage')
+        .choices(['sample', 'full'])
+        .default('sample'),
+    )
+    .option('--no-enable-cache-report', 'do not say which tier cached tokens came from')
+    .addOption(new Option('--enable-cache-report').hideHelp())
     .optionsGroup('Other:')
+    .option('--no-enable-metrics', 'no /metrics')
+    .addOption(new Option('--enable-metrics').hideHelp())
     .option(
       '--random-seed <n>',
       'makes the seeds of requests that bring none repeatable',
@@ -121,16 +179,43 @@ async function serve(flags: ServeFlags): Promise<void> {
     maxPrefillTokens: flags.maxPrefillTokens,
     maxQueuedRequests: flags.maxQueuedRequests,
     threads: flags.threads,
+    pageSize: flags.pageSize,
+    radixCache: !flags.disableRadixCache,
+    cache: {
+      hierarchical: !(flags.disableHierarchicalCache || flags.disableRadixCache),
+      hostRatio: flags.hicacheRatio,
+      hostBytes: flags.hicacheSize > 0 ? flags.hicacheSize * 1e9 : undefined,
+      keepOnDevice: flags.hicacheKeepOnDevice,
+    },
+    evictionPolicy: flags.radixEvictionPolicy,
+    writePolicy: flags.hicacheWritePolicy,
+    prefetchPolicy: flags.hicacheStoragePrefetchPolicy,
+    storageBackend: flags.hicacheStorageBackend,
+    storageConfig: await readConfig(flags.hicacheStorageBackendExtraConfig),
+    fingerprintMode: flags.modelFingerprint,
+    cacheReport: flags.enableCacheReport,
+    metrics: flags.enableMetrics,
     metricsRequireAuth: flags.metricsRequireAuth ?? false,
     randomSeed: flags.randomSeed,
     log,
     onProgress: (fraction) => loading.update(fraction),
   };
   const server = await startServer(options).finally(() => loading.end());
-  log.info({ model: server.servedModel, ...server.limits, ranks: flags.dpSize }, `TierKV ${VERSION} serves`);
+  const { servedModel, limits, pageBytes } = server;
+  const hostTokens = pageBytes > 0 ? Math.floor(limits.hostBytes / pageBytes) * flags.pageSize : 0;
+  log.info({ model: servedModel, ...limits, hostTokens, ranks: flags.dpSize }, `TierKV ${VERSION} serves`);
   // The address goes to stdout, alone: scripts read it.
   process.stdout.write(`${server.url}\n`);
   await closeOnSignal(server, (line) => log.info(line));
+}
+
+/** `@file` names a file with the JSON. */
+async function readConfig(given: string | undefined): Promise<string | undefined> {
+  if (!given?.startsWith('@')) return given;
+  return readFile(given.slice(1), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const reason = `--hicache-storage-backend-extra-config: ${given.slice(1)} cannot be read (${cause.code}).`;
+    throw failure('bad_option', { reason }, { cause });
+  });
 }
 
 /** A key that no client can send, or that is sent by nothing, is a mistake. */

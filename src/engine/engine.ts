@@ -25,8 +25,16 @@ export interface Engine {
   readonly cellsInUse: number;
   /** The number of positions (0 to n-1) that a sequence holds. */
   sequenceLength(sequence: number): number;
-  /** Drops the positions from `from` on; `from` 0 empties the sequence and frees its cells. */
+  /** Drops the positions from `from` on; `from` 0 empties the sequence. Cells that no sequence holds are free. */
   truncateSequence(sequence: number, from: number): void;
+  /**
+   * Makes the first `length` positions of `target` the cells of `source`, in place of those that it held there: both
+   * then hold the same cells, nothing is copied. What `target` holds from `length` on stays.
+   * Throws when `source` holds less than `length`, the two are one sequence, or the model's KV cannot be paged.
+   */
+  sharePrefix(source: number, target: number, length: number): void;
+  /** How KV leaves and enters in pages; undefined where the model cannot do that. */
+  readonly pages: PageAccess | undefined;
   /** Compiles a GBNF grammar away from the calling thread; rejects with `grammar_failed`. The caller closes it. */
   compileGrammar(gbnf: string): Promise<Grammar>;
   /** Makes the sampler of one request. It takes ownership of the grammar. The caller closes the sampler. */
@@ -35,6 +43,37 @@ export interface Engine {
   /** Frees everything, after a running decode has returned. */
   close(): Promise<void>;
 }
+
+/**
+ * KV as pages: the bytes of `tokens` positions, all layers, in one block. The bytes depend only on the tokens up to the
+ * page's end and on {@link format}, not on cells, sequences or the process: a page that was saved by one engine is
+ * restored by another one of the same model and format.
+ */
+export interface PageAccess {
+  /** Positions in a page. */
+  readonly tokens: number;
+  /** Bytes of a page. */
+  readonly bytes: number;
+  /** Names everything besides the weights that decides the bytes: KV types, layers, sizes, state format. */
+  readonly format: string;
+  /**
+   * Copies the KV of positions `from` to `from + tokens × into.length` of a sequence into buffers of {@link bytes}
+   * bytes, one page each. Changes nothing. Throws when the sequence does not hold them.
+   */
+  save(sequence: number, from: number, into: readonly Uint8Array[]): void;
+  /** Whether bytes are a page of this format whose first token is at `position`. Changes nothing. */
+  accepts(page: Uint8Array, position: number): boolean;
+  /**
+   * Extends a sequence, which must hold exactly `from` positions, by saved pages.
+   *
+   * - `done`: all of them.
+   * - `no-room`: the free cells do not suffice; nothing changed.
+   * - `rejected`: a page is not one of this format and position; nothing changed.
+   */
+  restore(sequence: number, from: number, pages: readonly Uint8Array[]): RestoreOutcome;
+}
+
+export type RestoreOutcome = 'done' | 'no-room' | 'rejected';
 
 export type DecodeOutcome = 'done' | 'no-room' | 'aborted';
 
@@ -45,6 +84,8 @@ export interface EngineLimits {
   readonly batchTokens: number;
   /** Sequence ids: 0 to n-1. */
   readonly sequences: number;
+  /** Rows of logits in one batch. */
+  readonly outputs: number;
 }
 
 export interface ModelInfo {

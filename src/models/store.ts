@@ -1,19 +1,12 @@
 import { access, mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../shared/cache-folder.ts';
 import { writeGguf } from './gguf-writer.ts';
 import { fingerprint, type ModelName, model } from './recipes.ts';
 
-function userCache(): string {
-  const home = homedir();
-  if (process.platform === 'win32') return process.env.LOCALAPPDATA || join(home, 'AppData', 'Local');
-  if (process.platform === 'darwin') return join(home, 'Library', 'Caches');
-  return process.env.XDG_CACHE_HOME || join(home, '.cache');
-}
-
-/** The folder of generated models: in `$TIERKV_CACHE_DIR` when it is set, else in the user's cache folder. */
+/** The folder of generated models. */
 export function modelsFolder(): string {
-  return join(process.env.TIERKV_CACHE_DIR || join(userCache(), 'tierkv'), 'models');
+  return join(cacheFolder(), 'models');
 }
 
 /** Where a model is kept. Another recipe has another path, so an old file is never taken for a new one. */

@@ -1,6 +1,5 @@
-import type { ModelInfo } from '../engine/engine.ts';
-import type { RankReport } from '../shared/messages.ts';
-import { Rank, type RankOptions } from './rank.ts';
+import type { MetricSnapshot, RankReport } from '../shared/messages.ts';
+import { Rank, type RankInfo, type RankOptions } from './rank.ts';
 
 export type RankStatus = {
   rank: number;
@@ -22,11 +21,11 @@ export class Fleet {
   }
 
   /** Starts all ranks; when one cannot serve, none is left and the reason is thrown. */
-  async start(): Promise<ModelInfo> {
+  async start(): Promise<RankInfo> {
     try {
-      const [model] = await Promise.all(this.ranks.map((rank) => rank.start()));
-      if (!model) throw new RangeError('A server needs at least one rank.');
-      return model;
+      const [info] = await Promise.all(this.ranks.map((rank) => rank.start()));
+      if (!info) throw new RangeError('A server needs at least one rank.');
+      return info;
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -43,6 +42,17 @@ export class Fleet {
         report: await rank.inspect().catch(() => undefined),
       })),
     );
+  }
+
+  /** The metrics of every rank that answers. */
+  async scrape(): Promise<MetricSnapshot[][]> {
+    return Promise.all(this.ranks.map((rank) => rank.scrape().catch(() => [])));
+  }
+
+  /** Drops what the ranks hold in L1 and L2; the numbers of those that are not idle. Rejects when one does not answer. */
+  async flush(): Promise<number[]> {
+    const done = await Promise.all(this.ranks.map((rank) => rank.flush()));
+    return this.ranks.filter((_, i) => !done[i]).map((rank) => rank.index);
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -2,15 +2,20 @@
  * The process of one rank: an engine and its scheduler behind a transport. It has no life without its parent,
  * which starts it, tells it what to load, and whose end ends it.
  */
+import type { CreatedCache } from '../cache/create-cache.ts';
 import { openLlamaEngine } from '../engine/llama/llama-engine.ts';
 import type { SchedulerOutput } from '../scheduler/output.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { systemClock } from '../shared/clock.ts';
 import { toFailure } from '../shared/errors.ts';
 import { type FromRankMessage, parseToRank, type ToRankMessage } from '../shared/messages.ts';
+import { Wakeup } from '../shared/wakeup.ts';
 import type { Transport } from '../transport/transport.ts';
 import { connectToServer } from '../transport/unix-socket.ts';
+import { PageEvents } from './page-events.ts';
+import { attachStorage, createRankCache } from './rank-cache.ts';
 import { RANK_ADDRESS_VARIABLE } from './rank-environment.ts';
+import { RankMetrics } from './rank-metrics.ts';
 
 type StartMessage = Extract<ToRankMessage, { type: 'start' }>;
 type Handler = (message: ToRankMessage) => void;
@@ -54,10 +59,21 @@ async function start(
   try {
     const onProgress = progressReporter(send);
     const engine = await openLlamaEngine({ ...message.engine, onProgress });
-    const scheduler = new Scheduler(engine, message.limits, rankOutput(send), systemClock);
+    const metrics = new RankMetrics(message.rank);
+    const wakeup = new Wakeup();
+    const events = message.cache.events
+      ? new PageEvents((stored, removed) => send({ type: 'pages', stored, removed }))
+      : undefined;
+    const onMoved = () => wakeup.signal();
+    const tiers = createRankCache(engine, message.cache, systemClock, metrics, onMoved, events);
+    const output = rankOutput(send);
+    const scheduler = new Scheduler(engine, tiers.cache, message.limits, output, systemClock, wakeup);
     void scheduler.run().then(() => process.exit(0));
-    send({ type: 'ready', model: engine.model });
-    return (next) => handleRequest(scheduler, next, send);
+    send({ type: 'ready', model: engine.model, pageBytes: engine.pages?.bytes ?? 0 });
+    void attachStorage(engine, tiers, message.cache, systemClock, metrics).catch((error: unknown) => {
+      send({ type: 'storage-failed', message: toFailure(error).message });
+    });
+    return (next) => void handleRequest({ scheduler, tiers, metrics }, next, send);
   } catch (error) {
     const { code, message: text, cause } = toFailure(error);
     if (cause) console.error(cause);
@@ -66,11 +82,17 @@ async function start(
   }
 }
 
-function handleRequest(
-  scheduler: Scheduler,
+interface Serving {
+  scheduler: Scheduler;
+  tiers: CreatedCache;
+  metrics: RankMetrics;
+}
+
+async function handleRequest(
+  { scheduler, tiers, metrics }: Serving,
   message: ToRankMessage,
   send: (message: FromRankMessage) => void,
-): void {
+): Promise<void> {
   switch (message.type) {
     case 'generate':
       return scheduler.submit(message);
@@ -78,9 +100,15 @@ function handleRequest(
       return scheduler.abort(message.id);
     case 'inspect':
       return send({ type: 'inspected', call: message.call, report: scheduler.report() });
+    case 'flush':
+      return send({ type: 'flushed', call: message.call, done: scheduler.flush() });
+    case 'scrape': {
+      const { cache, speeds } = tiers;
+      const values = await metrics.snapshot(cache.report(), cache.pageSize, speeds);
+      return send({ type: 'scraped', call: message.call, metrics: values });
+    }
     case 'stop':
-      void scheduler.stop();
-      return;
+      return scheduler.stop();
     case 'start':
       throw new Error('The rank was started twice.');
     default:
@@ -90,7 +118,7 @@ function handleRequest(
 
 function rankOutput(send: (message: FromRankMessage) => void): SchedulerOutput {
   return {
-    started: (id, cachedTokens) => send({ type: 'started', id, cachedTokens }),
+    started: (id, cached) => send({ type: 'started', id, cached }),
     tokens: (ids, tokens, logprobs) =>
       send(logprobs ? { type: 'tokens', ids, tokens, logprobs } : { type: 'tokens', ids, tokens }),
     finished: (id, reason, stop) =>

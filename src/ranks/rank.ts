@@ -4,9 +4,12 @@ import { systemClock } from '../shared/clock.ts';
 import { withDeadline } from '../shared/deadline.ts';
 import { Failure, failure, isErrorCode } from '../shared/errors.ts';
 import {
+  type CachedTokens,
+  type CacheOptions,
   type FinishedMessage,
   type FromRankMessage,
   type GenerateMessage,
+  type MetricSnapshot,
   parseFromRank,
   type RankReport,
   type SchedulerLimits,
@@ -17,7 +20,7 @@ import { listenForRank } from '../transport/unix-socket.ts';
 import { RankChild } from './rank-child.ts';
 
 const CONNECT_DEADLINE_MS = 30_000;
-const INSPECT_DEADLINE_MS = 2_000;
+const CALL_DEADLINE_MS = 2_000;
 const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 30_000;
 /** A rank that served this long was healthy: its next restart does not wait longer than the first. */
@@ -29,7 +32,7 @@ const ANSWER_MS = 10_000;
 
 /** Where one request's results go. It ends with exactly one `finished` or `failed`. */
 export interface AnswerListener {
-  started(cachedTokens: number): void;
+  started(cached: CachedTokens): void;
   token(token: number, logprobs: TokenLogprobs | null): void;
   finished(message: FinishedMessage): void;
   failed(failure: Failure): void;
@@ -38,10 +41,29 @@ export interface AnswerListener {
 export interface RankOptions {
   engine: Extract<ToRankMessage, { type: 'start' }>['engine'];
   limits: SchedulerLimits;
+  cache: CacheOptions;
   log: Logger;
   onProgress?: (fraction: number) => void;
+  /** Told which pages the rank holds. */
+  pages?: PageListener;
 }
 
+/** Hears of the pages that ranks hold, in L1 or L2. */
+export interface PageListener {
+  stored(rank: number, keys: readonly string[]): void;
+  removed(rank: number, keys: readonly string[]): void;
+  /** The rank holds nothing any more. */
+  cleared(rank: number): void;
+}
+
+/** What a rank is when it can serve. */
+export interface RankInfo {
+  model: ModelInfo;
+  /** Bytes of a page of KV; 0 where KV has no pages. */
+  pageBytes: number;
+}
+
+type CallAnswer = Extract<FromRankMessage, { type: 'inspected' | 'scraped' | 'flushed' }>;
 type State = 'starting' | 'ready' | 'down' | 'stopped';
 
 /**
@@ -53,13 +75,14 @@ export class Rank {
   readonly #options: RankOptions;
   readonly #log: Logger;
   readonly #answers = new Map<number, AnswerListener>();
-  readonly #inspections = new Map<number, (report: RankReport) => void>();
+  /** What waits for an answer of the rank, by the number of the call. */
+  readonly #calls = new Map<number, (answer: CallAnswer) => void>();
   readonly #ended = new AbortController();
   #state: State = 'starting';
   #child: RankChild | undefined;
   #transport: Transport | undefined;
   #silence: NodeJS.Timeout | undefined;
-  #calls = 0;
+  #lastCall = 0;
   #restarts = 0;
 
   constructor(index: number, options: RankOptions) {
@@ -86,11 +109,11 @@ export class Rank {
   }
 
   /** Starts the process and loads the model. Rejects with the reason when it cannot serve; then it is not retried. */
-  async start(): Promise<ModelInfo> {
+  async start(): Promise<RankInfo> {
     try {
-      const { model, gone } = await this.#launch();
+      const { info, gone } = await this.#launch();
       void this.#keepAlive(gone);
-      return model;
+      return info;
     } catch (error) {
       this.#state = 'stopped';
       this.#child?.kill();
@@ -115,16 +138,36 @@ export class Rank {
   }
 
   /** What the rank holds now, from the rank itself; rejects with `no_rank` or `deadline_exceeded`. */
-  async inspect(deadlineMs: number = INSPECT_DEADLINE_MS): Promise<RankReport> {
+  async inspect(deadlineMs: number = CALL_DEADLINE_MS): Promise<RankReport> {
+    return (await this.#call('inspect', 'inspected', deadlineMs)).report;
+  }
+
+  /** The rank's own metrics; rejects with `no_rank` or `deadline_exceeded`. */
+  async scrape(): Promise<MetricSnapshot[]> {
+    return (await this.#call('scrape', 'scraped', CALL_DEADLINE_MS)).metrics;
+  }
+
+  /** Drops what L1 and L2 hold; false when the rank is not idle. Rejects with `no_rank` or `deadline_exceeded`. */
+  async flush(): Promise<boolean> {
+    return (await this.#call('flush', 'flushed', CALL_DEADLINE_MS)).done;
+  }
+
+  async #call<T extends CallAnswer['type']>(
+    type: 'inspect' | 'scrape' | 'flush',
+    answerType: T,
+    deadlineMs: number,
+  ): Promise<Extract<CallAnswer, { type: T }>> {
     if (this.#state !== 'ready') throw failure('no_rank', undefined);
-    const call = this.#calls++;
-    const report = new Promise<RankReport>((resolve) => {
-      this.#inspections.set(call, resolve);
+    const call = this.#lastCall++;
+    const answer = new Promise<Extract<CallAnswer, { type: T }>>((resolve) => {
+      this.#calls.set(call, (message) => {
+        if (isOfType(message, answerType)) resolve(message);
+      });
     });
-    this.#send({ type: 'inspect', call });
+    this.#send({ type, call });
     const params = { what: `Asking rank ${this.index}`, seconds: deadlineMs / 1000 };
-    return withDeadline(report, deadlineMs, 'deadline_exceeded', params).finally(() =>
-      this.#inspections.delete(call),
+    return withDeadline(answer, deadlineMs, 'deadline_exceeded', params).finally(() =>
+      this.#calls.delete(call),
     );
   }
 
@@ -176,7 +219,7 @@ export class Rank {
   }
 
   /** One life of the process. Resolves when it serves; `gone` when it has ended and its requests are answered. */
-  async #launch(): Promise<{ model: ModelInfo; gone: Promise<void> }> {
+  async #launch(): Promise<{ info: RankInfo; gone: Promise<void> }> {
     this.#state = 'starting';
     const listener = await listenForRank();
     const child = new RankChild(listener.address, this.#log);
@@ -197,20 +240,20 @@ export class Rank {
         });
       }),
     ]).then(() => this.#loseEverything(child));
-    const model = await new Promise<ModelInfo>((resolve, reject) => {
+    const info = await new Promise<RankInfo>((resolve, reject) => {
       const early = { ready: resolve, failed: reject };
       transport.onMessage((message) => this.#receive(parseFromRank(message), early));
       void gone.then(() => reject(failure('engine_failed', { reason: this.#whyDied(child) })));
-      const { engine, limits } = this.#options;
-      this.#send({ type: 'start', rank: this.index, engine, limits });
+      const { engine, limits, cache } = this.#options;
+      this.#send({ type: 'start', rank: this.index, engine, limits, cache });
     });
     this.#state = 'ready';
-    return { model, gone };
+    return { info, gone };
   }
 
   #receive(
     message: FromRankMessage,
-    early: { ready(model: ModelInfo): void; failed(failure: Failure): void },
+    early: { ready(info: RankInfo): void; failed(failure: Failure): void },
   ): void {
     this.#silence?.refresh();
     switch (message.type) {
@@ -221,17 +264,25 @@ export class Rank {
         }
         return;
       case 'started':
-        return this.#answers.get(message.id)?.started(message.cachedTokens);
+        return this.#answers.get(message.id)?.started(message.cached);
       case 'finished':
         return this.#takeAnswer(message.id)?.finished(message);
       case 'failed':
         return this.#takeAnswer(message.id)?.failed(fromWire(message));
       case 'inspected':
-        return this.#inspections.get(message.call)?.(message.report);
+      case 'scraped':
+      case 'flushed':
+        return this.#calls.get(message.call)?.(message);
+      case 'pages':
+        this.#options.pages?.stored(this.index, message.stored);
+        this.#options.pages?.removed(this.index, message.removed);
+        return;
+      case 'storage-failed':
+        return this.#log.error({ reason: message.message }, 'the rank serves without its storage');
       case 'loading':
         return this.#options.onProgress?.(message.fraction);
       case 'ready':
-        return early.ready(message.model);
+        return early.ready({ model: message.model, pageBytes: message.pageBytes });
       case 'start-failed':
         return early.failed(fromWire(message));
       default:
@@ -247,6 +298,7 @@ export class Rank {
 
   #loseEverything(child: RankChild): void {
     this.#transport = undefined;
+    this.#options.pages?.cleared(this.index);
     const expected = this.#state === 'stopped';
     if (!expected) {
       this.#state = 'down';
@@ -270,6 +322,13 @@ export class Rank {
   #send(message: ToRankMessage): void {
     this.#transport?.send(message);
   }
+}
+
+function isOfType<T extends CallAnswer['type']>(
+  message: CallAnswer,
+  type: T,
+): message is Extract<CallAnswer, { type: T }> {
+  return message.type === type;
 }
 
 function abortWhen(promise: Promise<void>): AbortSignal {

@@ -1,14 +1,17 @@
+import type { RequestCache } from '../cache/request-cache.ts';
 import type { DecodeOutcome, Engine, Sampler } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { type Failure, failure, toFailure } from '../shared/errors.ts';
-import type { RankReport, SchedulerLimits } from '../shared/messages.ts';
-import { Wakeup } from '../shared/wakeup.ts';
-import { fits } from './admission.ts';
+import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messages.ts';
+import type { Wakeup } from '../shared/wakeup.ts';
+import { fits, isOver, whoComputes } from './admission.ts';
 import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
 import { StepOutput } from './step-output.ts';
 import { type PlannedWork, planStep } from './step-plan.ts';
+
+const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
 
 /**
  * Serves the requests of one rank with one engine: continuous batching with chunked prefill. Everything happens
@@ -16,40 +19,50 @@ import { type PlannedWork, planStep } from './step-plan.ts';
  */
 export class Scheduler {
   readonly #engine: Engine;
+  readonly #cache: RequestCache;
+  readonly #clock: Clock;
   readonly #limits: SchedulerLimits;
   readonly #output: SchedulerOutput;
-  readonly #wakeup = new Wakeup();
+  readonly #wakeup: Wakeup;
   readonly #grammars: GrammarQueue;
   readonly #step: StepOutput;
   /** Every request that has not ended, by id. */
   readonly #requests = new Map<number, Request>();
-  readonly #waiting: Request[] = [];
+  #waiting: Request[] = [];
   /** In order of arrival. */
   #running: Request[] = [];
-  readonly #sequences: number;
-  readonly #freeSequences: number[];
   #batched: PlannedWork[] = [];
   #arrivals = 0;
   #steps = 0;
   #preemptions = 0;
   #stopped = false;
 
-  constructor(engine: Engine, limits: SchedulerLimits, output: SchedulerOutput, clock: Clock) {
+  /** @param wakeup signalled also by whoever finishes something that a request waits for */
+  constructor(
+    engine: Engine,
+    cache: RequestCache,
+    limits: SchedulerLimits,
+    output: SchedulerOutput,
+    clock: Clock,
+    wakeup: Wakeup,
+  ) {
     this.#engine = engine;
+    this.#cache = cache;
     this.#limits = limits;
     this.#output = output;
+    this.#clock = clock;
+    this.#wakeup = wakeup;
     this.#grammars = new GrammarQueue(engine, clock);
     this.#step = new StepOutput(limits.maxRunningRequests);
-    this.#sequences = Math.min(limits.maxRunningRequests, engine.limits.sequences);
-    this.#freeSequences = Array.from({ length: this.#sequences }, (_, i) => this.#sequences - 1 - i);
   }
 
   /** Takes a request over. It is answered through the output, also when it is refused. */
   submit(spec: RequestSpec): void {
     const refusal = this.#whyRefused(spec);
     if (refusal) return this.#output.failed(spec.id, refusal);
-    const request = new Request(spec, this.#arrivals++);
+    const request = new Request(spec, this.#arrivals++, this.#cache.pageSize);
     this.#requests.set(spec.id, request);
+    request.arrival = this.#cache.expect(request.prefix);
     if (spec.grammar === undefined) this.#enqueue(request);
     else void this.#compileThenEnqueue(request, spec.grammar);
   }
@@ -60,27 +73,36 @@ export class Scheduler {
     if (!request) return;
     this.#requests.delete(id);
     request.aborted = true;
+    request.arrival.leave();
     if (this.#batched.length > 0 && this.#batched.every((work) => work.request.aborted))
       this.#engine.abortDecode();
     this.#wakeup.signal();
   }
 
   report(): RankReport {
+    const cache = this.#cache.report();
     return {
       running: this.#running.length,
       waiting: this.#waiting.length,
       compilingGrammars: this.#grammars.size,
-      sequencesInUse: this.#sequences - this.#freeSequences.length,
-      cellsInUse: this.#engine.cellsInUse,
       samplersOpen: [...this.#running, ...this.#waiting].filter((request) => request.sampler).length,
       preemptions: this.#preemptions,
       steps: this.#steps,
+      cache,
     };
+  }
+
+  /** Drops everything that L1 and L2 hold; false when something runs, waits, or is being moved. */
+  flush(): boolean {
+    if (this.#requests.size > 0 || this.#running.length > 0 || !this.#cache.idle) return false;
+    this.#cache.flush();
+    return true;
   }
 
   /** Steps until {@link stop}; sleeps while there is nothing to do. Rejects when the output throws. */
   async run(): Promise<void> {
     while (!this.#stopped) {
+      this.#cache.takeIn();
       this.#dropAborted();
       this.#admit();
       if (this.#running.length === 0) await this.#wakeup.wait();
@@ -134,27 +156,51 @@ export class Scheduler {
   }
 
   #dropAborted(): void {
-    for (const request of this.#running.filter((request) => request.aborted)) this.#release(request);
+    if (![...this.#running, ...this.#waiting].some((request) => request.aborted)) return;
+    for (const request of this.#running) if (request.aborted) this.#release(request);
+    for (const request of this.#waiting) if (request.aborted) this.#close(request);
     this.#running = this.#running.filter((request) => !request.aborted);
-    for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      const request = this.#waiting[i]!;
-      if (!request.aborted) continue;
-      this.#waiting.splice(i, 1);
-      this.#close(request);
+    this.#waiting = this.#waiting.filter((request) => !request.aborted);
+  }
+
+  /** In order of arrival, but who waits for its prefix keeps nobody behind it from running. */
+  #admit(): void {
+    for (const request of [...this.#waiting]) {
+      if (this.#running.length >= this.#limits.maxRunningRequests) return;
+      if (!request.arrival.ready() || this.#leavesToOther(request)) continue;
+      if (!this.#start(request)) return;
+      this.#waiting = this.#waiting.filter((other) => other !== request);
+      // A request that was put back goes on where it was in the order.
+      const at = this.#running.findLastIndex((other) => other.arrivalNumber < request.arrivalNumber);
+      this.#running.splice(at + 1, 0, request);
     }
   }
 
-  #admit(): void {
-    for (let request = this.#waiting[0]; request; request = this.#waiting[0]) {
-      if (!fits(request, this.#running, this.#freeCells)) return;
-      const sequence = this.#freeSequences.pop();
-      if (sequence === undefined) return;
-      this.#waiting.shift();
-      request.sequence = sequence;
-      // A request that was put back goes on where it was in the order.
-      const at = this.#running.findLastIndex((other) => other.arrival < request.arrival);
-      this.#running.splice(at + 1, 0, request);
+  #leavesToOther(request: Request): boolean {
+    if (request.wait && !isOver(request.wait)) return true;
+    request.wait = undefined;
+    if (this.#running.length === 0) return false;
+    request.wait = whoComputes(request, this.#cache.cachedTokens(request.prefix), this.#running);
+    return request.wait !== undefined;
+  }
+
+  /** Gives a request its sequence, with everything that is cached of its prefix; false when it has to wait. */
+  #start(request: Request): boolean {
+    const lease = this.#cache.reserve(request.prefix, request.priority);
+    const missing = this.#cache.missingCells(lease);
+    if (
+      !fits(request, missing, this.#running, this.#cache.availableCells) ||
+      !this.#cache.fill(lease, request.arrival)
+    ) {
+      this.#cache.cancel(lease);
+      return false;
     }
+    request.arrival.leave();
+    request.lease = lease;
+    request.cached ??= lease.cached;
+    const { device, host, storage } = lease.cached;
+    request.computed = device + host + storage;
+    return true;
   }
 
   async #runStep(): Promise<void> {
@@ -162,6 +208,7 @@ export class Scheduler {
     if (plan.length === 0) return;
     this.#batched = plan;
     this.#steps++;
+    const began = this.#clock.now();
     let rows: number[];
     let outcome: DecodeOutcome;
     try {
@@ -169,24 +216,36 @@ export class Scheduler {
       outcome = await this.#engine.decode();
     } catch (error) {
       for (const { request } of plan) this.#fail(request, toFailure(error));
+      this.#releaseEnded();
       return;
     } finally {
       this.#batched = [];
     }
-    if (outcome === 'done') this.#sampleAll(plan, rows);
-    else if (outcome === 'no-room') this.#makeRoom();
-    else this.#resync(plan);
+    if (outcome === 'no-room') return this.#makeRoom();
+    if (outcome === 'aborted') return this.#resync(plan);
+    this.#measure(plan, this.#clock.now() - began);
+    this.#sampleAll(plan, rows);
   }
 
   #plan(): PlannedWork[] {
     const { batchTokens } = this.#engine.limits;
-    const plan = () => planStep(this.#running, { ...this.#limits, batchTokens, freeCells: this.#freeCells });
-    let work = plan();
-    while (work.length === 0 && this.#running.length > 0) {
+    while (this.#running.length > 0) {
+      const freeCells = this.#cache.availableCells;
+      const work = planStep(this.#running, { ...this.#limits, batchTokens, freeCells });
+      const needed = work.reduce((sum, { tokens }) => sum + tokens, 0);
+      if (needed > 0 && this.#cache.makeRoom(needed)) return work;
       this.#putBackYoungest();
-      work = plan();
     }
-    return work;
+    return [];
+  }
+
+  /** Steps that compute nothing but prompts tell how quickly that goes. */
+  #measure(plan: PlannedWork[], milliseconds: number): void {
+    if (plan.some(({ tokens }) => tokens === 1)) return;
+    this.#cache.computed(
+      plan.reduce((sum, { tokens }) => sum + tokens, 0),
+      milliseconds,
+    );
   }
 
   /** The rows of logits, in the order of the plan; -1 where the prompt is not computed to its end. */
@@ -198,7 +257,7 @@ export class Scheduler {
       let row = -1;
       for (let position = request.computed; position < end; position++) {
         const last = position === request.length - 1;
-        row = batch.add(request.token(position), position, request.sequence, last);
+        row = batch.add(request.prefix.token(position), position, request.sequence, last);
       }
       return row;
     });
@@ -211,21 +270,27 @@ export class Scheduler {
       if (row >= 0 && !request.aborted) this.#sample(request, row);
     });
     this.#step.flush(this.#output);
-    this.#running = this.#running.filter((request) => request.sequence >= 0);
+    // What is kept is copied after the tokens are on their way.
+    plan.forEach(({ request }, i) => {
+      if (!request.lease || request.ended || request.aborted) return;
+      const promptEnds = rows[i]! >= 0 && request.generated <= 1;
+      this.#cache.publish(request.lease, request.computed, promptEnds ? 'tokens' : 'pages');
+    });
+    this.#releaseEnded();
   }
 
   #sample(request: Request, row: number): void {
     try {
       if (!request.sampler) {
         request.sampler = this.#createSampler(request);
-        this.#output.started(request.id, 0);
+        this.#output.started(request.id, request.cached ?? NOTHING_CACHED);
         if (request.aborted) return;
       }
       const token = request.sampler.sample(row);
       if (token < 0) return this.#finish(request, 'stop', undefined);
       const { topLogprobs, sampling } = request.spec;
       const logprobs = topLogprobs === undefined ? null : request.sampler.logprobs(row, token, topLogprobs);
-      request.append(token);
+      request.prefix.append(token);
       if (this.#endsWith(request, token)) return this.#finish(request, 'stop', { token, logprobs });
       this.#step.add(request.id, token, logprobs);
       if (request.generated >= sampling.maxTokens) this.#finish(request, 'length', undefined);
@@ -252,17 +317,22 @@ export class Scheduler {
 
   #finish(request: Request, reason: 'stop' | 'length', stop: StopToken | undefined): void {
     this.#requests.delete(request.id);
-    this.#release(request);
+    request.ended = true;
     this.#step.finish(request.id, reason, stop);
   }
 
   #fail(request: Request, failure: Failure): void {
-    if (request.sequence < 0) return;
-    this.#release(request);
-    this.#running = this.#running.filter((other) => other !== request);
+    if (request.ended) return;
+    request.ended = true;
     if (request.aborted) return;
     this.#requests.delete(request.id);
     this.#output.failed(request.id, failure);
+  }
+
+  #releaseEnded(): void {
+    if (!this.#running.some((request) => request.ended)) return;
+    for (const request of this.#running) if (request.ended) this.#release(request);
+    this.#running = this.#running.filter((request) => !request.ended);
   }
 
   /** The engine found no room where the count of the cells promised it. A request alone would find none again. */
@@ -273,26 +343,26 @@ export class Scheduler {
       only,
       failure('engine_failed', { reason: 'there is no room for the request in the KV cells' }),
     );
+    this.#releaseEnded();
   }
 
-  /** Out of cells: the request that came last gives its own back and is computed again later. */
+  /** Out of cells: the request that came last gives its own back, and goes on later with what the cache kept. */
   #putBackYoungest(): void {
     const request = this.#running.pop();
     if (!request) return;
     this.#preemptions++;
-    this.#freeSequence(request);
+    this.#closeLease(request);
     this.#waiting.unshift(request);
   }
 
   #release(request: Request): void {
-    this.#freeSequence(request);
+    this.#closeLease(request);
     this.#close(request);
   }
 
-  #freeSequence(request: Request): void {
-    this.#engine.truncateSequence(request.sequence, 0);
-    this.#freeSequences.push(request.sequence);
-    request.sequence = -1;
+  #closeLease(request: Request): void {
+    if (request.lease) this.#cache.close(request.lease, request.computed);
+    request.lease = undefined;
     request.computed = 0;
   }
 
@@ -306,9 +376,5 @@ export class Scheduler {
   /** After a stopped batch: what the engine still holds is what is computed. */
   #resync(plan: PlannedWork[]): void {
     for (const { request } of plan) request.computed = this.#engine.sequenceLength(request.sequence);
-  }
-
-  get #freeCells(): number {
-    return this.#engine.limits.cells - this.#engine.cellsInUse;
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import type { CachedTokens } from '../shared/messages.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import type { AnswerPart, AnswerToken, Finish } from '../tokenizer-manager/answer.ts';
 import type { Generation } from '../tokenizer-manager/generation.ts';
@@ -14,7 +15,7 @@ declare module 'fastify' {
 interface TokenCounts {
   promptTokens: number;
   completionTokens: number;
-  cachedTokens: number;
+  cached: CachedTokens;
   firstTokenMs: number | undefined;
   ranks: number[];
 }
@@ -31,7 +32,12 @@ export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  prompt_tokens_details: { cached_tokens: number };
+  prompt_tokens_details: { cached_tokens: number; cached_tokens_details?: CachedTokensDetails };
+}
+
+/** Cached tokens by the tier that they came from. */
+export interface CachedTokensDetails extends CachedTokens {
+  storage_backend: string | null;
 }
 
 export function newId(prefix: string): string {
@@ -117,7 +123,12 @@ export async function collect(
   return whole;
 }
 
-const UNFINISHED: Finish = { reason: 'abort', matched: undefined, completionTokens: 0, cachedTokens: 0 };
+const UNFINISHED: Finish = {
+  reason: 'abort',
+  matched: undefined,
+  completionTokens: 0,
+  cached: { device: 0, host: 0, storage: 0 },
+};
 
 /** Counts a part for the request's log line. */
 export function noteTokens(
@@ -128,7 +139,7 @@ export function noteTokens(
   request.tokenCounts ??= {
     promptTokens: generations.reduce((sum, generation) => sum + generation.promptTokens, 0),
     completionTokens: 0,
-    cachedTokens: 0,
+    cached: { device: 0, host: 0, storage: 0 },
     firstTokenMs: undefined,
     ranks: [...new Set(generations.flatMap((generation) => generation.ranks))],
   };
@@ -136,16 +147,51 @@ export function noteTokens(
   if (part.tokens.length > 0) counts.firstTokenMs ??= Math.round(elapsedTime);
   if (!part.finish) return;
   counts.completionTokens += part.finish.completionTokens;
-  counts.cachedTokens += part.finish.cachedTokens;
+  counts.cached = addCached(counts.cached, part.finish.cached);
 }
 
-/** @param promptTokens of every distinct prompt, once */
-export function usageOf(promptTokens: number, finishes: readonly Finish[]): Usage {
-  const completion = finishes.reduce((sum, finish) => sum + finish.completionTokens, 0);
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completion,
-    total_tokens: promptTokens + completion,
-    prompt_tokens_details: { cached_tokens: finishes.reduce((sum, finish) => sum + finish.cachedTokens, 0) },
-  };
+/** What the cached tokens of an answer are reported as. */
+export class CacheReporter {
+  readonly #details: boolean;
+  readonly #backend: () => string | null;
+
+  /**
+   * @param details whether each tier is named
+   * @param backend the storage backend that is attached
+   */
+  constructor(details: boolean, backend: () => string | null) {
+    this.#details = details;
+    this.#backend = backend;
+  }
+
+  /** SGLang's `cached_tokens_details`; undefined when it is not asked for. */
+  details(cached: CachedTokens): CachedTokensDetails | undefined {
+    return this.#details ? { ...cached, storage_backend: this.#backend() } : undefined;
+  }
+
+  /** @param promptTokens of every distinct prompt, once */
+  usage(promptTokens: number, finishes: readonly Finish[]): Usage {
+    const completion = finishes.reduce((sum, finish) => sum + finish.completionTokens, 0);
+    const cached = finishes
+      .map((finish) => finish.cached)
+      .reduce(addCached, { device: 0, host: 0, storage: 0 });
+    const details = this.details(cached);
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completion,
+      total_tokens: promptTokens + completion,
+      prompt_tokens_details: {
+        cached_tokens: totalCached(cached),
+        ...(details ? { cached_tokens_details: details } : {}),
+      },
+    };
+  }
+}
+
+export function totalCached({ device, host, storage }: CachedTokens): number {
+  return device + host + storage;
+}
+
+function addCached(a: CachedTokens, b: CachedTokens): CachedTokens {
+  return { device: a.device + b.device, host: a.host + b.host, storage: a.storage + b.storage };
 }

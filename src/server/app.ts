@@ -24,6 +24,8 @@ import { type App, withTypes } from './typed-app.ts';
 export interface AppOptions extends Keys {
   /** Bytes. */
   bodyLimit: number;
+  /** Whether there is /metrics. */
+  metrics: boolean;
   metricsRequireAuth: boolean;
 }
 
@@ -73,7 +75,7 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
   registerHealth(app, context);
   registerInfo(app, context);
   registerFlushCache(app, context);
-  registerMetrics(app, context, options.metricsRequireAuth);
+  if (options.metrics) registerMetrics(app, context, options.metricsRequireAuth);
   return app;
 }
 

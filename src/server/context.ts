@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ModelInfo } from '../engine/engine.ts';
 import type { ChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import type { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
+import type { CacheReporter } from './answering.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -17,6 +18,7 @@ export interface ServerContext {
   /** Unix time in seconds. */
   started: number;
   limits: Limits;
+  cacheReporter: CacheReporter;
   /** Undefined where the model has none and none was given. */
   chat: ChatSupport | undefined;
   version: string;

@@ -12,6 +12,19 @@ export interface RequestedLimits {
   maxPrefillTokens: number | undefined;
   maxQueuedRequests: number | undefined;
   threads: number | undefined;
+  cache: RequestedCache;
+}
+
+/** What the operator wants of the tiers below the KV cells. */
+export interface RequestedCache {
+  /** Whether there is an L2. */
+  hierarchical: boolean;
+  /** L2 as a multiple of L1; undefined is the default, or what memory allows. */
+  hostRatio: number | undefined;
+  /** L2 in bytes, which the ratio does not count against. */
+  hostBytes: number | undefined;
+  /** Tokens that nobody uses and that stay on the device all the same. */
+  keepOnDevice: number | undefined;
 }
 
 /** What is in effect, per rank. All but `threads` and the request counts in tokens. */
@@ -25,6 +38,9 @@ export interface Limits {
   threads: number;
   /** Memory of the KV cells; undefined where the model file does not say. */
   kvBytes: number | undefined;
+  /** Memory of L2; 0 is none. */
+  hostBytes: number;
+  keepOnDevice: number;
 }
 
 /** Where a model was trained for more, a longer context must be asked for: it costs memory at start. */
@@ -40,6 +56,15 @@ const DEFAULT_PREFILL = 512;
 /** A chunk is how long decoding requests wait: shorter where prefill is slow. */
 const CPU_CHUNK = 128;
 const GPU_CHUNK = 512;
+
+const DEFAULT_HOST_RATIO = 2;
+/** The share of what is free besides the KV cells that L2 takes unasked. */
+const HOST_MEMORY_SHARE = 0.5;
+/**
+ * On a CPU every cell up to the highest used one costs time in every step, used or not, and L2 is the same memory: so
+ * what nobody uses is soon kept there alone. A thousand cells cost 5 %, and keep what is less than a page.
+ */
+const CPU_KEPT_TOKENS = 1024;
 
 /** Bytes of one value in each KV type; quantised blocks of 32 carry a scale of two bytes. */
 const VALUE_BYTES: Record<KvCacheType, number> = { f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
@@ -115,13 +140,45 @@ export function deriveLimits(
     maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
     threads: asked.threads ?? defaultThreads(machine),
     kvBytes,
+    hostBytes: hostBytes(asked.cache, kvBytes, machine),
+    keepOnDevice: Math.min(
+      maxTotalTokens,
+      asked.cache.keepOnDevice ??
+        (machine.gpu || !asked.cache.hierarchical ? maxTotalTokens : CPU_KEPT_TOKENS),
+    ),
   };
+}
+
+function hostBytes(asked: RequestedCache, kvBytes: number | undefined, machine: Machine): number {
+  if (!asked.hierarchical) return 0;
+  const { hostRatio, totalMemory, freeMemory, ranks } = { ...asked, ...machine };
+  const wanted = asked.hostBytes ?? (kvBytes ?? 0) * (hostRatio ?? DEFAULT_HOST_RATIO);
+  const cells = machine.gpu ? 0 : (kvBytes ?? 0);
+  if (asked.hostBytes === undefined && hostRatio === undefined)
+    return Math.floor(Math.min(wanted, Math.max(0, freeMemory / ranks - cells) * HOST_MEMORY_SHARE));
+  if ((wanted + cells) * ranks > totalMemory) {
+    const flag = asked.hostBytes === undefined ? '--hicache-ratio' : '--hicache-size';
+    const [needed, there] = [(wanted + cells) * ranks, totalMemory].map((bytes) => (bytes / 1e9).toFixed(1));
+    throw failure('bad_option', {
+      reason: `${flag} asks for more memory than there is: with the KV cells ${needed} GB of ${there} GB.`,
+    });
+  }
+  return Math.floor(wanted);
 }
 
 /** Half of the logical cores where there are many: the second thread of a core only gets in the first one's way. */
 function defaultThreads({ cores, ranks }: Machine): number {
   const physical = cores > 4 ? Math.ceil(cores / 2) : cores;
   return Math.max(1, Math.floor(physical / ranks));
+}
+
+/** Sequence ids besides those of running requests: each can hold one cached conversation in L1. */
+const CACHED_SEQUENCES = 63;
+/** llama.cpp's 256 without the one that pages are moved through. */
+const MOST_SEQUENCES = 255;
+
+export function sequences({ maxRunningRequests }: Limits): number {
+  return Math.min(MOST_SEQUENCES, maxRunningRequests + CACHED_SEQUENCES);
 }
 
 /** Tokens of the largest batch that a step can build. */

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RankStatus } from '../ranks/fleet.ts';
+import type { CachedTokens, MetricSnapshot } from '../shared/messages.ts';
 import type { AnswerObserver } from '../tokenizer-manager/tokenizer-manager.ts';
 
 const TTFT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -21,10 +22,10 @@ export class Metrics implements AnswerObserver {
   readonly #ready: Gauge;
   readonly #restarts: Gauge;
   readonly #preemptions: Gauge;
-  readonly #usedTokens: Gauge;
-  readonly #capacityTokens: Gauge;
+  readonly #model: string;
 
   constructor(model: string) {
+    this.#model = model;
     const registers = [this.#registry];
     this.#registry.setDefaultLabels({ model });
     const counter = (name: string, help: string, labelNames: string[] = []) =>
@@ -60,8 +61,6 @@ export class Metrics implements AnswerObserver {
       'preempted_requests',
       'How often a request gave its KV cells back and was put back.',
     );
-    this.#usedTokens = gauge('tier_used_tokens', 'Tokens that a tier holds.', ['rank', 'tier']);
-    this.#capacityTokens = gauge('tier_capacity_tokens', 'Tokens that a tier can hold.', ['rank', 'tier']);
   }
 
   firstToken(seconds: number): void {
@@ -75,27 +74,28 @@ export class Metrics implements AnswerObserver {
   ended(
     outcome: string,
     seconds: number,
-    tokens: { prompt: number; completion: number; cached: number },
+    tokens: { prompt: number; completion: number; cached: CachedTokens },
   ): void {
     this.#requests.inc({ outcome });
     this.#endToEnd.observe(seconds);
     this.#promptTokens.inc(tokens.prompt);
     this.#generatedTokens.inc(tokens.completion);
-    if (tokens.cached > 0) this.#cachedTokens.inc({ source: 'device' }, tokens.cached);
+    for (const source of ['device', 'host', 'storage'] as const)
+      this.#cachedTokens.inc({ source }, tokens.cached[source]);
   }
 
-  /** @param capacity L1 tokens per rank */
-  async scrape(ranks: readonly RankStatus[], capacity: number): Promise<string> {
+  /** @param snapshots of the ranks' own metrics */
+  async scrape(ranks: readonly RankStatus[], snapshots: MetricSnapshot[][]): Promise<string> {
     for (const { rank, state, restarts, report } of ranks) {
       this.#ready.set({ rank }, state === 'ready' ? 1 : 0);
       this.#restarts.set({ rank }, restarts);
-      this.#capacityTokens.set({ rank, tier: 'device' }, capacity);
       this.#running.set({ rank }, report?.running ?? 0);
       this.#waiting.set({ rank }, (report?.waiting ?? 0) + (report?.compilingGrammars ?? 0));
       this.#preemptions.set({ rank }, report?.preemptions ?? 0);
-      this.#usedTokens.set({ rank, tier: 'device' }, report?.cellsInUse ?? 0);
     }
-    return this.#registry.metrics();
+    for (const { values } of snapshots.flat()) for (const { labels } of values) labels.model = this.#model;
+    const own = await this.#registry.getMetricsAsJSON();
+    return AggregatorRegistry.aggregate([own, ...snapshots]).metrics();
   }
 
   get contentType(): string {

@@ -1,23 +1,38 @@
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import type { EvictionPolicy } from '../cache/eviction.ts';
+import type { PrefetchPolicy } from '../cache/prefetch-policy.ts';
+import type { WritePolicy } from '../cache/write-policy.ts';
 import type { Vocabulary } from '../engine/engine.ts';
 import { findLibrary, type GpuChoice } from '../engine/llama/library.ts';
 import type { KvCacheType } from '../engine/llama/llama-engine.ts';
 import { resolveModelPath } from '../engine/llama/model-file.ts';
+import { type FingerprintMode, modelFingerprint } from '../engine/llama/model-fingerprint.ts';
 import { openVocabulary } from '../engine/llama/vocabulary.ts';
 import { Fleet } from '../ranks/fleet.ts';
 import { systemClock } from '../shared/clock.ts';
 import { failure, toFailure } from '../shared/errors.ts';
-import type { SchedulerLimits } from '../shared/messages.ts';
+import type { CacheOptions, SchedulerLimits } from '../shared/messages.ts';
 import { VERSION } from '../shared/version.ts';
 import { type ChatSupport, loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
+import { PrefixIndex } from '../tokenizer-manager/prefix-index.ts';
+import { PrefixRouter } from '../tokenizer-manager/prefix-router.ts';
 import { LeastLoadedRouter } from '../tokenizer-manager/router.ts';
 import { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
+import { CacheReporter } from './answering.ts';
 import { createApp } from './app.ts';
 import type { ServerContext } from './context.ts';
-import { batchTokens, deriveLimits, type Limits, type RequestedLimits, thisMachine } from './limits.ts';
+import {
+  batchTokens,
+  deriveLimits,
+  type Limits,
+  type RequestedLimits,
+  sequences,
+  thisMachine,
+} from './limits.ts';
 import { Metrics } from './metrics.ts';
+import { parseStorageConfig } from './storage-config.ts';
 import type { App } from './typed-app.ts';
 
 export interface ServerOptions extends RequestedLimits {
@@ -34,6 +49,20 @@ export interface ServerOptions extends RequestedLimits {
   /** -1 is all. */
   gpuLayers: number;
   kvCacheType: KvCacheType;
+  /** Tokens. */
+  pageSize: number;
+  /** Whether prefixes are reused at all. */
+  radixCache: boolean;
+  evictionPolicy: EvictionPolicy;
+  writePolicy: WritePolicy;
+  prefetchPolicy: PrefetchPolicy;
+  storageBackend: string | undefined;
+  /** JSON; it may hold secrets. */
+  storageConfig: string | undefined;
+  fingerprintMode: FingerprintMode;
+  /** Whether answers say which tier their cached tokens came from. */
+  cacheReport: boolean;
+  metrics: boolean;
   metricsRequireAuth: boolean;
   randomSeed: number | undefined;
   log: Logger;
@@ -44,12 +73,16 @@ export interface RunningServer {
   readonly url: string;
   readonly servedModel: string;
   readonly limits: Limits;
+  /** Bytes of a page of KV; 0 where KV has no pages. */
+  readonly pageBytes: number;
   readonly app: App;
   readonly manager: TokenizerManager;
   /** Takes no more requests, lets those in flight finish within the grace period, and ends the ranks. */
   close(graceMs: number): Promise<void>;
 }
 
+/** Makes the ranks check all invariants of their caches after every operation, which is slow. */
+const DEBUG_VARIABLE = 'TIERKV_CHECK_CACHE';
 /** Bytes of body per token of context: long words in JSON escapes still fit. */
 const BODY_BYTES_PER_TOKEN = 64;
 const SMALLEST_BODY_LIMIT = 4 << 20;
@@ -71,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const chat = await loadChat(options.chatTemplatePath, vocabulary);
   const usesGpu = findLibrary(options.gpu).kind !== 'off';
   const limits = deriveLimits(options, vocabulary, options.kvCacheType, thisMachine(options.dpSize, usesGpu));
+  const index = options.dpSize > 1 && options.radixCache ? new PrefixIndex() : undefined;
   const fleet = new Fleet(options.dpSize, {
     engine: {
       modelPath,
@@ -78,15 +112,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       gpuLayers: options.gpuLayers,
       cells: limits.maxTotalTokens,
       batchTokens: batchTokens(limits),
-      sequences: limits.maxRunningRequests,
+      sequences: sequences(limits),
+      outputs: limits.maxRunningRequests,
+      pageSize: options.pageSize,
       threads: limits.threads,
       kvCacheType: options.kvCacheType,
     },
     limits: schedulerLimits(limits),
+    cache: await cacheOptions(options, limits, modelPath, index !== undefined),
     log,
+    ...(index ? { pages: index } : {}),
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   });
-  const model = await fleet.start();
+  const { model, pageBytes } = await fleet.start();
   if (!model.paging.supported) log.warn(`This model's KV cannot be kept in pages: ${model.paging.reason}.`);
 
   const servedModel = options.servedModelName ?? vocabulary.name ?? path.basename(modelPath, '.gguf');
@@ -94,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const manager = new TokenizerManager({
     vocabulary,
     fleet,
-    router: new LeastLoadedRouter(),
+    router: index ? new PrefixRouter(index, options.pageSize) : new LeastLoadedRouter(),
     observer: metrics,
     contextLength: limits.contextLength,
     randomSeed: options.randomSeed,
@@ -108,6 +146,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     model,
     started: Math.floor(Date.now() / 1000),
     limits,
+    cacheReporter: new CacheReporter(options.cacheReport, () => options.storageBackend ?? null),
     chat,
     version: VERSION,
     publicOptions: publicOptions(options, modelPath),
@@ -115,6 +154,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const app = await createApp(context, {
     apiKey: options.apiKey,
     adminApiKey: options.adminApiKey,
+    metrics: options.metrics,
     metricsRequireAuth: options.metricsRequireAuth,
     bodyLimit: Math.max(SMALLEST_BODY_LIMIT, limits.contextLength * BODY_BYTES_PER_TOKEN),
   });
@@ -136,7 +176,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const { port } = app.server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, servedModel, limits, app, manager, close: stop };
+  return { url: `http://${host}:${port}`, servedModel, limits, pageBytes, app, manager, close: stop };
+}
+
+async function cacheOptions(
+  options: ServerOptions,
+  limits: Limits,
+  modelPath: string,
+  events: boolean,
+): Promise<CacheOptions> {
+  const { storageBackend, storageConfig, prefetchPolicy } = options;
+  const { backend: config, prefetch } = parseStorageConfig(storageConfig, prefetchPolicy);
+  const storage =
+    storageBackend === undefined ? undefined : { backend: storageBackend, config: JSON.stringify(config) };
+  return {
+    radixCache: options.radixCache,
+    hostBytes: limits.hostBytes,
+    evictionPolicy: options.evictionPolicy,
+    writePolicy: options.writePolicy,
+    unusedDeviceTokens: limits.keepOnDevice,
+    prefetch,
+    events,
+    debug: process.env[DEBUG_VARIABLE] === '1',
+    ...(storage
+      ? { storage, modelFingerprint: await modelFingerprint(modelPath, options.fingerprintMode, {}) }
+      : {}),
+  };
 }
 
 /** At start a broken template is the operator's business, not a client's. */
@@ -170,7 +235,13 @@ async function listen(app: App, { host, port }: ServerOptions): Promise<void> {
 
 /** What /server_info shows: everything but the keys and what is no setting. */
 function publicOptions(options: ServerOptions, modelPath: string): Record<string, unknown> {
-  const { apiKey, adminApiKey, log: _log, onProgress: _onProgress, ...rest } = options;
+  const { apiKey, adminApiKey, storageConfig, log: _log, onProgress: _onProgress, ...rest } = options;
   const redacted = (key: string | undefined) => (key === undefined ? null : '***');
-  return { ...rest, modelPath, apiKey: redacted(apiKey), adminApiKey: redacted(adminApiKey) };
+  return {
+    ...rest,
+    modelPath,
+    apiKey: redacted(apiKey),
+    adminApiKey: redacted(adminApiKey),
+    storageConfig: redacted(storageConfig),
+  };
 }

@@ -53,6 +53,16 @@ const TABLE = {
   ),
   engine_failed: row(500, (p: { reason: string }) => `The engine failed: ${p.reason}`),
   internal: row(500, () => 'An internal error; the log has the details.'),
+  storage_config: row(
+    400,
+    (p: { backend: string; path: string; expected: string }) =>
+      `Storage backend '${p.backend}': ${p.path === '' ? 'its options' : `'${p.path}'`} ${p.expected}.`,
+  ),
+  storage_unknown_backend: row(400, (p: { reason: string }) => p.reason),
+  storage_failed: row(
+    503,
+    (p: { backend: string; reason: string }) => `Storage backend '${p.backend}': ${p.reason}`,
+  ),
   // At start, on the command line.
   bad_option: row(400, (p: { reason: string }) => p.reason),
   model_file: row(400, (p: { path: string; reason: string }) => `${p.path}: ${p.reason}`),

@@ -1,3 +1,4 @@
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
@@ -19,6 +20,8 @@ const EngineOptions = Type.Object(
     cells: Unsigned,
     batchTokens: Unsigned,
     sequences: Unsigned,
+    outputs: Unsigned,
+    pageSize: Unsigned,
     threads: Unsigned,
     kvCacheType: Type.Enum(['f16', 'q8_0', 'q4_0']),
   },
@@ -58,8 +61,55 @@ const Sampling = Type.Object(
   strict,
 );
 
+const PrefetchSettings = Type.Object(
+  {
+    policy: Type.Enum(['best_effort', 'wait_complete', 'timeout']),
+    threshold: Unsigned,
+    timeoutBase: Type.Number(),
+    timeoutPerKiToken: Type.Number(),
+    timeoutMax: Type.Number(),
+  },
+  strict,
+);
+
+/** A storage backend as the operator asked for it. */
+const StorageOptions = Type.Object(
+  {
+    backend: Type.String(),
+    /** Its own settings, as JSON: the backend knows what they must be. */
+    config: Type.String(),
+  },
+  strict,
+);
+
+const CacheOptions = Type.Object(
+  {
+    radixCache: Type.Boolean(),
+    /** Of L2. 0 is none. */
+    hostBytes: Type.Number({ minimum: 0 }),
+    evictionPolicy: Type.Enum(['lru', 'lfu', 'slru', 'priority']),
+    writePolicy: Type.Enum(['write_through', 'write_through_selective', 'write_back']),
+    unusedDeviceTokens: Unsigned,
+    prefetch: PrefetchSettings,
+    debug: Type.Boolean(),
+    storage: Type.Optional(StorageOptions),
+    /** What the model's pages are named by in the storage, but for what only the engine knows. */
+    modelFingerprint: Type.Optional(Type.String()),
+    /** Whether the server wants to know which pages come and go. */
+    events: Type.Boolean(),
+  },
+  strict,
+);
+export type CacheOptions = Static<typeof CacheOptions>;
+
 const Start = Type.Object(
-  { type: Type.Literal('start'), rank: Unsigned, engine: EngineOptions, limits: SchedulerLimits },
+  {
+    type: Type.Literal('start'),
+    rank: Unsigned,
+    engine: EngineOptions,
+    limits: SchedulerLimits,
+    cache: CacheOptions,
+  },
   strict,
 );
 
@@ -74,6 +124,8 @@ const Generate = Type.Object(
     grammar: Type.Optional(Type.String()),
     /** How many likeliest tokens come with each token; none at all when absent. */
     topLogprobs: Type.Optional(Unsigned),
+    prefixSeed: Type.Optional(Type.String()),
+    priority: Type.Optional(Type.Integer()),
   },
   strict,
 );
@@ -84,6 +136,9 @@ const ToRank = Type.Union([
   Generate,
   Type.Object({ type: Type.Literal('abort'), id: Unsigned }, strict),
   Type.Object({ type: Type.Literal('inspect'), call: Unsigned }, strict),
+  /** Drop what L1 and L2 hold, if the rank is idle. */
+  Type.Object({ type: Type.Literal('flush'), call: Unsigned }, strict),
+  Type.Object({ type: Type.Literal('scrape'), call: Unsigned }, strict),
   Type.Object({ type: Type.Literal('stop') }, strict),
 ]);
 export type ToRankMessage = Static<typeof ToRank>;
@@ -105,17 +160,37 @@ const ModelInfo = Type.Object(
   strict,
 );
 
-/** What a rank holds at one moment. On an idle rank every count but `preemptions` and `steps` is 0. */
+const CachedTokens = Type.Object({ device: Unsigned, host: Unsigned, storage: Unsigned }, strict);
+export type CachedTokens = Static<typeof CachedTokens>;
+
+/** What the tiers of a rank hold at one moment. */
+const CacheReport = Type.Object(
+  {
+    /** `evictable` are tokens that are cached and that no request uses. */
+    cells: Type.Object({ capacity: Unsigned, used: Unsigned, evictable: Unsigned }, strict),
+    hostPages: Type.Object({ capacity: Unsigned, used: Unsigned }, strict),
+    /** Sequence ids that requests use, and those that only hold what is cached. */
+    sequences: Type.Object({ running: Unsigned, cached: Unsigned }, strict),
+    evictedTokens: Type.Object({ device: Unsigned, host: Unsigned }, strict),
+    /** Transfers to and from the storage. */
+    inFlight: Type.Object({ prefetch: Unsigned, backup: Unsigned }, strict),
+    /** Pages that wait to be written to the storage. */
+    queued: Unsigned,
+  },
+  strict,
+);
+export type CacheReport = Static<typeof CacheReport>;
+
+/** What a rank holds at one moment. An idle rank runs, waits for, compiles, samples and moves nothing. */
 const RankReport = Type.Object(
   {
     running: Unsigned,
     waiting: Unsigned,
     compilingGrammars: Unsigned,
-    sequencesInUse: Unsigned,
-    cellsInUse: Unsigned,
     samplersOpen: Unsigned,
     preemptions: Unsigned,
     steps: Unsigned,
+    cache: CacheReport,
   },
   strict,
 );
@@ -155,18 +230,34 @@ const Finished = Type.Object(
 );
 export type FinishedMessage = Static<typeof Finished>;
 
+/** One metric with its values. */
+export type MetricSnapshot = MetricObjectWithValues<MetricValue<string>>;
+
 const Refusal = { code: Type.String(), message: Type.String() };
 
 const FromRank = Type.Union([
   Type.Object({ type: Type.Literal('loading'), fraction: Type.Number() }, strict),
-  Type.Object({ type: Type.Literal('ready'), model: ModelInfo }, strict),
+  Type.Object({ type: Type.Literal('ready'), model: ModelInfo, pageBytes: Unsigned }, strict),
   Type.Object({ type: Type.Literal('start-failed'), ...Refusal }, strict),
-  /** Comes before the first token. `cachedTokens` of the prompt were not computed because their KV was cached. */
-  Type.Object({ type: Type.Literal('started'), id: Unsigned, cachedTokens: Unsigned }, strict),
+  /** The rank serves without its storage. */
+  Type.Object({ type: Type.Literal('storage-failed'), message: Type.String() }, strict),
+  /** Comes before the first token: the tokens of the prompt that were not computed, by where their KV came from. */
+  Type.Object({ type: Type.Literal('started'), id: Unsigned, cached: CachedTokens }, strict),
   Tokens,
   Finished,
   Type.Object({ type: Type.Literal('failed'), id: Unsigned, ...Refusal }, strict),
   Type.Object({ type: Type.Literal('inspected'), call: Unsigned, report: RankReport }, strict),
+  /** Metrics as prom-client makes them. */
+  Type.Object(
+    { type: Type.Literal('scraped'), call: Unsigned, metrics: Type.Array(Type.Unsafe<MetricSnapshot>({})) },
+    strict,
+  ),
+  Type.Object({ type: Type.Literal('flushed'), call: Unsigned, done: Type.Boolean() }, strict),
+  /** Pages, by their keys, that came to L1 and L2, and those that are in neither any more. */
+  Type.Object(
+    { type: Type.Literal('pages'), stored: Type.Array(Type.String()), removed: Type.Array(Type.String()) },
+    strict,
+  ),
 ]);
 export type FromRankMessage = Static<typeof FromRank>;
 

@@ -1,7 +1,7 @@
 import type { TokenLogprobs, Vocabulary } from '../engine/engine.ts';
 import type { AnswerListener } from '../ranks/rank.ts';
 import type { Failure } from '../shared/errors.ts';
-import type { FinishedMessage } from '../shared/messages.ts';
+import type { CachedTokens, FinishedMessage } from '../shared/messages.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -21,7 +21,8 @@ export interface Finish {
   matched: string | number | undefined;
   /** Every token that was generated, also those that are no part of the text. */
   completionTokens: number;
-  cachedTokens: number;
+  /** Prompt tokens that were not computed, by where their KV came from. */
+  cached: CachedTokens;
 }
 
 /** A part of an answer: the text that is new, the tokens that are new, and in the last part how it ended. */
@@ -55,7 +56,7 @@ export class Answer implements AnswerListener {
   #text = '';
   #tokens: AnswerToken[] = [];
   #generated = 0;
-  #cachedTokens = 0;
+  #cached: CachedTokens = { device: 0, host: 0, storage: 0 };
   #finish: Finish | undefined;
   #failure: Failure | undefined;
 
@@ -93,8 +94,8 @@ export class Answer implements AnswerListener {
     }
   }
 
-  started(cachedTokens: number): void {
-    this.#cachedTokens = cachedTokens;
+  started(cached: CachedTokens): void {
+    this.#cached = cached;
   }
 
   token(id: number, logprobs: TokenLogprobs | null): void {
@@ -152,7 +153,7 @@ export class Answer implements AnswerListener {
   }
 
   #end(reason: FinishReason, matched: string | number | undefined): void {
-    this.#finish = { reason, matched, completionTokens: this.#generated, cachedTokens: this.#cachedTokens };
+    this.#finish = { reason, matched, completionTokens: this.#generated, cached: this.#cached };
     this.#announceEnd();
   }
 

@@ -1,5 +1,6 @@
 import type { SamplingParams } from '../engine/engine.ts';
 import type { Failure } from '../shared/errors.ts';
+import type { Namespace } from '../shared/page-keys.ts';
 import type { Answer } from './answer.ts';
 
 /** What a client wants generated, with the differences between the APIs already gone. */
@@ -9,6 +10,10 @@ export interface GenerationRequest {
   prompt: Int32Array;
   /** The request field that the prompt came from, for errors. */
   promptParam: string;
+  /** Whose prefixes it can share; without one those of every request that has none. */
+  namespace?: Namespace;
+  /** How long what it computes is kept where the eviction policy asks for it: higher is longer. 0 by default. */
+  priority?: number;
   /** How many answers; each draws with its own seed. */
   answers: number;
   /** `maxTokens` undefined: as many as the context allows. `seed` undefined: another one every time. */

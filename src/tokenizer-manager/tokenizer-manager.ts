@@ -5,6 +5,8 @@ import type { Rank } from '../ranks/rank.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
 import { withDeadline } from '../shared/deadline.ts';
 import { failure } from '../shared/errors.ts';
+import type { CachedTokens } from '../shared/messages.ts';
+import { type Namespace, namespaceSeed } from '../shared/page-keys.ts';
 import { Answer, type AnswerToken, type Finish } from './answer.ts';
 import { Generation, type GenerationRequest } from './generation.ts';
 import type { Router } from './router.ts';
@@ -16,7 +18,7 @@ export interface AnswerObserver {
   ended(
     outcome: 'stop' | 'length' | 'abort' | 'error',
     seconds: number,
-    tokens: { prompt: number; completion: number; cached: number },
+    tokens: { prompt: number; completion: number; cached: CachedTokens },
   ): void;
 }
 
@@ -30,6 +32,12 @@ export interface TokenizerManagerOptions {
   /** Makes the seeds of requests that bring none repeatable. */
   randomSeed: number | undefined;
 }
+
+const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
+/** Between two attempts to flush a rank that still moves pages. */
+const FLUSH_RETRY_MS = 20;
+
+const PLAIN: Namespace = { extraKey: undefined, cacheSalt: undefined };
 
 const GREEDY = {
   logitBias: [],
@@ -77,19 +85,16 @@ export class TokenizerManager {
    */
   generate(request: GenerationRequest): Generation {
     this.#check(request);
-    const answers: Answer[] = [];
-    const ranks: number[] = [];
+    const prompt = { tokens: request.prompt, namespace: request.namespace ?? PLAIN };
+    const ranks = this.#options.router.choose(this.fleet.ranks, prompt, request.answers);
+    if (ranks.length === 0) throw failure('no_rank', undefined);
     const started = this.#clock.now();
-    for (let i = 0; i < request.answers; i++) {
-      const rank = this.#options.router.choose(this.fleet.ranks, request.prompt);
-      if (!rank) {
-        for (const answer of answers) answer.abort();
-        throw failure('no_rank', undefined);
-      }
-      ranks.push(rank.index);
-      answers.push(this.#startAnswer(rank, request, i, started));
-    }
-    const generation = new Generation(request.id, request.prompt.length, answers, ranks);
+    const generation = new Generation(
+      request.id,
+      request.prompt.length,
+      ranks.map((rank, i) => this.#startAnswer(rank, request, i, started)),
+      ranks.map((rank) => rank.index),
+    );
     this.#register(generation);
     return generation;
   }
@@ -126,6 +131,23 @@ export class TokenizerManager {
       this.#whenIdle.push(resolve);
     });
     await withDeadline(idle, timeoutMs, 'not_idle', { blockers: `#running-req=${this.#inFlight}` });
+  }
+
+  /**
+   * Drops what all ranks hold in L1 and L2, as soon as nothing is generated or moved. Rejects with `not_idle` when that
+   * takes longer, and with `no_rank` or `deadline_exceeded` when a rank does not answer.
+   */
+  async flush(timeoutMs: number): Promise<void> {
+    const until = this.#clock.now() + timeoutMs;
+    for (;;) {
+      await this.idle(Math.max(0, until - this.#clock.now()));
+      const busy = await this.fleet.flush();
+      if (busy.length === 0) return;
+      if (this.#clock.now() >= until)
+        throw failure('not_idle', { blockers: `cache I/O of rank ${busy.join(', ')}` });
+      // What a rank still does for requests that have ended, and its writes to the storage, end by themselves.
+      await this.#clock.sleep(FLUSH_RETRY_MS);
+    }
   }
 
   #check({ prompt, promptParam, sampling }: GenerationRequest): void {
@@ -178,6 +200,8 @@ export class TokenizerManager {
         ignoreEndOfGeneration: request.ignoreEndOfGeneration,
         ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
         ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
+        ...(request.namespace === undefined ? {} : { prefixSeed: namespaceSeed(request.namespace) }),
+        ...(request.priority === undefined ? {} : { priority: request.priority }),
       },
       this.#timed(answer, started),
     );
@@ -188,7 +212,7 @@ export class TokenizerManager {
     const { observer } = this.#options;
     let last: number | undefined;
     return {
-      started: (cachedTokens: number) => answer.started(cachedTokens),
+      started: (cached: CachedTokens) => answer.started(cached),
       token: (token: AnswerToken['id'], logprobs: TokenLogprobs | null) => {
         const now = this.#clock.now();
         if (last === undefined) observer.firstToken((now - started) / 1000);
@@ -206,7 +230,7 @@ export class TokenizerManager {
     this.#options.observer.ended(finish?.reason ?? 'error', (this.#clock.now() - started) / 1000, {
       prompt,
       completion: finish?.completionTokens ?? 0,
-      cached: finish?.cachedTokens ?? 0,
+      cached: finish?.cached ?? NOTHING_CACHED,
     });
   }
 

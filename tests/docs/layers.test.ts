@@ -6,14 +6,17 @@ const source = path.join(import.meta.dirname, '../../src');
 
 /** What each folder may import from, besides itself and `shared`. */
 const KNOWS: Record<string, string[]> = {
-  cli: ['server', 'engine', 'models'],
-  server: ['tokenizer-manager', 'ranks', 'engine'],
+  cli: ['server', 'engine', 'models', 'storage', 'cache'],
+  server: ['tokenizer-manager', 'ranks', 'cache', 'engine'],
   'tokenizer-manager': ['ranks', 'engine'],
-  ranks: ['transport', 'scheduler', 'engine'],
-  scheduler: ['engine'],
+  ranks: ['transport', 'scheduler', 'cache', 'controller', 'storage', 'engine'],
+  scheduler: ['cache', 'engine'],
+  cache: ['controller', 'engine'],
+  controller: ['storage', 'engine'],
   transport: [],
   engine: [],
   models: [],
+  storage: [],
   shared: [],
 };
 

@@ -7,7 +7,7 @@ describe('admission', () => {
     simulation.submit({ id: 0, prompt: 120, maxTokens: 40, ignoreEnd: true });
     const second = simulation.submit({ id: 1, prompt: 100, maxTokens: 4, ignoreEnd: true });
     await simulation.steps(20);
-    expect(simulation.held()).toMatchObject({ running: 1, waiting: 1, sequencesInUse: 1 });
+    expect(simulation.held()).toMatchObject({ running: 1, waiting: 1, sequences: 1 });
     expect(second.started).toEqual([]);
     await simulation.drain();
     simulation.expectAnswered({ id: 1, prompt: 100, maxTokens: 4, ignoreEnd: true });
@@ -29,7 +29,7 @@ describe('admission', () => {
       const simulation = new Simulation(limit);
       for (let id = 0; id < 8; id++) simulation.submit({ id, prompt: 4, maxTokens: 8, ignoreEnd: true });
       await simulation.steps(2);
-      expect(simulation.held()).toMatchObject({ running: 3, waiting: 5, sequencesInUse: 3 });
+      expect(simulation.held()).toMatchObject({ running: 3, waiting: 5, sequences: 3 });
       await simulation.drain();
       simulation.expectIdle();
     }
@@ -89,7 +89,7 @@ describe('when the cells run out', () => {
     expect(simulation.scheduler.report().preemptions).toBeGreaterThan(0);
     simulation.expectAnswered(old);
     simulation.expectAnswered(young);
-    expect(simulation.output.of(1).started).toEqual([0]);
+    expect(simulation.output.of(1).started).toEqual([{ device: 0, host: 0, storage: 0 }]);
     // The older one was never held up.
     expect(simulation.output.of(0).at).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
     simulation.expectIdle();
@@ -100,7 +100,7 @@ describe('when the cells run out', () => {
     simulation.submit(old);
     simulation.submit(young);
     while (simulation.scheduler.report().preemptions === 0) await simulation.steps(1);
-    expect(simulation.held()).toMatchObject({ running: 1, waiting: 1, sequencesInUse: 1, samplersOpen: 2 });
+    expect(simulation.held()).toMatchObject({ running: 1, waiting: 1, sequences: 1, samplersOpen: 2 });
   });
 
   it('a request that was put back goes before those that came later', async () => {

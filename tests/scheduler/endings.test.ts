@@ -40,7 +40,11 @@ describe('an answer ends', () => {
   it('with its first token, when that is a stop token', async () => {
     const { tokens } = expectedAnswer(ENDING);
     const told = await answerOf({ ...ENDING, stopTokens: [tokens[0]!] });
-    expect(told).toMatchObject({ started: [0], tokens: [], ended: [{ reason: 'stop', stop: tokens[0] }] });
+    expect(told).toMatchObject({
+      started: [{ device: 0, host: 0, storage: 0 }],
+      tokens: [],
+      ended: [{ reason: 'stop', stop: tokens[0] }],
+    });
   });
 
   it('at its length', async () => {

@@ -9,12 +9,12 @@ const BUDGET = { batchTokens: 64, chunkedPrefillSize: 16, maxPrefillTokens: 32, 
 let arrivals = 0;
 function prefilling(left: number): Request {
   arrivals++;
-  return new Request(spec({ id: arrivals, prompt: left }), arrivals);
+  return new Request(spec({ id: arrivals, prompt: left }), arrivals, 4);
 }
 
 function decoding(): Request {
   const request = prefilling(5);
-  request.append(1);
+  request.prefix.append(1);
   request.computed = 5;
   return request;
 }

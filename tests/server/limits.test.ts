@@ -7,7 +7,8 @@ const MACHINE: Machine = { totalMemory: 16 * GIB, freeMemory: 8 * GIB, cores: 8,
 const MODEL = { trainedContext: 131_072, kvValuesPerToken: 32_768 };
 
 function derive(asked: Partial<RequestedLimits> = {}, machine: Partial<Machine> = {}, model = MODEL) {
-  return deriveLimits(asked as RequestedLimits, model, 'f16', { ...MACHINE, ...machine });
+  const cache = { hierarchical: true, hostRatio: undefined, hostBytes: undefined, keepOnDevice: undefined };
+  return deriveLimits({ cache, ...asked } as RequestedLimits, model, 'f16', { ...MACHINE, ...machine });
 }
 
 describe('limits', () => {

@@ -2,6 +2,7 @@ import type { TokenLogprobs } from '../../src/engine/engine.ts';
 import type { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
 import type { SchedulerOutput, StopToken } from '../../src/scheduler/output.ts';
 import type { Failure } from '../../src/shared/errors.ts';
+import type { CachedTokens } from '../../src/shared/messages.ts';
 
 export interface Ending {
   reason: 'stop' | 'length';
@@ -10,7 +11,7 @@ export interface Ending {
 
 /** Everything that one request was told. */
 export class Told {
-  started: number[] = [];
+  started: CachedTokens[] = [];
   tokens: number[] = [];
   logprobs: (TokenLogprobs | null)[] = [];
   ended: Ending[] = [];
@@ -39,10 +40,10 @@ export class Recorder implements SchedulerOutput {
     return told;
   }
 
-  started(id: number, cachedTokens: number): void {
+  started(id: number, cached: CachedTokens): void {
     const told = this.#hear(id);
     if (told.tokens.length > 0) this.violations.push(`${id} got tokens before it started`);
-    told.started.push(cachedTokens);
+    told.started.push(cached);
   }
 
   tokens(ids: Int32Array, tokens: Int32Array, logprobs: (TokenLogprobs | null)[] | undefined): void {

@@ -17,17 +17,24 @@ const NOTHING_HELD = {
   running: 0,
   waiting: 0,
   compilingGrammars: 0,
-  sequencesInUse: 0,
-  cellsInUse: 0,
   samplersOpen: 0,
 };
+
+/** What the tiers of a rank hold; an idle one moves nothing and has no sequence in use. */
+export interface CacheReport {
+  cells: { capacity: number; used: number; evictable: number };
+  hostPages: { capacity: number; used: number };
+  sequences: { running: number; cached: number };
+  inFlight: { prefetch: number; backup: number };
+  queued: number;
+}
 const START_DEADLINE_MS = 60_000;
 
 interface RankInfo {
   rank: number;
   state: string;
   restarts: number;
-  report?: typeof NOTHING_HELD;
+  report?: typeof NOTHING_HELD & { cache: CacheReport };
 }
 
 export interface ServerInfo {
@@ -129,9 +136,11 @@ export class TestServer {
       const most = (name: keyof typeof NOTHING_HELD) =>
         Math.max(...ranks.map(({ report }) => report?.[name] ?? Number.NaN));
       const names = Object.keys(NOTHING_HELD) as (keyof typeof NOTHING_HELD)[];
-      return { in_flight, ...Object.fromEntries(names.map((name) => [name, most(name)])) };
+      const busy = ranks.filter(({ report }) => !report || isBusy(report.cache)).length;
+      return { in_flight, busy, ...Object.fromEntries(names.map((name) => [name, most(name)])) };
     };
-    await expect.poll(held, { timeout: 20_000, interval: 20 }).toEqual({ in_flight: 0, ...NOTHING_HELD });
+    const nothing = { in_flight: 0, busy: 0, ...NOTHING_HELD };
+    await expect.poll(held, { timeout: 20_000, interval: 20 }).toEqual(nothing);
   }
 
   /** Asks it to end in order. Returns the exit code. */
@@ -149,6 +158,11 @@ export class TestServer {
   get exited(): Promise<number | null> {
     return this.#exited;
   }
+}
+
+/** Cells that are used and not evictable are held by nobody. */
+function isBusy({ cells, sequences, inFlight, queued }: CacheReport): boolean {
+  return cells.used > cells.evictable || sequences.running + inFlight.prefetch + inFlight.backup + queued > 0;
 }
 
 /**

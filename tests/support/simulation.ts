@@ -1,4 +1,6 @@
 import { afterEach, expect } from 'vitest';
+import { type CacheOptions, type CreatedCache, createCache } from '../../src/cache/create-cache.ts';
+import { DEFAULT_PREFETCH } from '../../src/cache/prefetch-policy.ts';
 import type { Batch, SamplingParams } from '../../src/engine/engine.ts';
 import {
   EMPTY_PREFIX,
@@ -11,6 +13,8 @@ import { SimulatedSampler } from '../../src/engine/simulated/simulated-sampler.t
 import { VirtualClock } from '../../src/engine/simulated/virtual-clock.ts';
 import type { RequestSpec } from '../../src/scheduler/request.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { Wakeup } from '../../src/shared/wakeup.ts';
+import { CacheCounts } from './cache-counts.ts';
 import { type Ending, Recorder, type Told } from './recorder.ts';
 
 export const VOCABULARY = 32;
@@ -131,6 +135,7 @@ export interface SimulationOptions {
   cells?: number;
   batchTokens?: number;
   sequences?: number;
+  pageSize?: number;
   contextLength?: number;
   maxRunningRequests?: number;
   chunkedPrefillSize?: number;
@@ -138,7 +143,19 @@ export interface SimulationOptions {
   maxQueuedRequests?: number;
   msPerBatch?: number;
   msPerGrammar?: number;
+  cache?: Partial<CacheOptions>;
 }
+
+/** L1 alone, checked after every operation. */
+const CACHE: CacheOptions = {
+  radixCache: true,
+  hostPages: 0,
+  evictionPolicy: 'lru',
+  writePolicy: 'write_through',
+  unusedDeviceTokens: Number.POSITIVE_INFINITY,
+  prefetch: DEFAULT_PREFETCH,
+  debug: true,
+};
 
 const simulations: Simulation[] = [];
 
@@ -147,6 +164,8 @@ export class Simulation {
   readonly clock = new VirtualClock();
   readonly output = new Recorder(this.clock);
   readonly engine: ObservedEngine;
+  readonly counts = new CacheCounts();
+  readonly tiers: CreatedCache;
   readonly scheduler: Scheduler;
   readonly ended: Promise<void>;
   /** Whether {@link Scheduler.run} has returned. */
@@ -163,6 +182,7 @@ export class Simulation {
       cells,
       batchTokens: options.batchTokens ?? 256,
       sequences: options.sequences ?? 16,
+      pageSize: options.pageSize ?? 4,
     });
     const limits = {
       contextLength: options.contextLength ?? cells,
@@ -171,7 +191,11 @@ export class Simulation {
       maxPrefillTokens: options.maxPrefillTokens ?? 32,
       maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     };
-    this.scheduler = new Scheduler(this.engine, limits, this.output, this.clock);
+    const wakeup = new Wakeup();
+    this.tiers = createCache(this.engine, { ...CACHE, ...options.cache }, this.clock, this.counts, () =>
+      wakeup.signal(),
+    );
+    this.scheduler = new Scheduler(this.engine, this.tiers.cache, limits, this.output, this.clock, wakeup);
     this.ended = this.scheduler.run().then(() => {
       this.over = true;
     });
@@ -196,10 +220,18 @@ export class Simulation {
     for (let i = 0; i < 1000 && (i === 0 || this.clock.sleepers > 0); i++) await this.clock.advance(1000);
   }
 
-  /** What is held; all 0 on an idle scheduler. */
+  /** What is held, besides what is cached; all 0 on an idle scheduler. */
   held() {
-    const { preemptions: _, steps: __, ...report } = this.scheduler.report();
-    return { ...report, ...this.engine.open, cells: this.engine.cellsInUse, sleepers: this.clock.sleepers };
+    const { preemptions: _, steps: __, cache, ...report } = this.scheduler.report();
+    return {
+      ...report,
+      ...this.engine.open,
+      sequences: cache.sequences.running,
+      cells: Math.max(0, cache.cells.used - cache.cells.evictable),
+      prefetches: cache.inFlight.prefetch,
+      backups: cache.inFlight.backup + cache.queued,
+      sleepers: this.clock.sleepers,
+    };
   }
 
   abort(id: number): void {
@@ -210,6 +242,9 @@ export class Simulation {
   expectIdle(): void {
     expect(this.output.violations).toEqual([]);
     for (const [what, count] of Object.entries(this.held())) expect(count, what).toBe(0);
+    expect(this.scheduler.flush()).toBe(true);
+    expect(this.engine.cellsInUse).toBe(0);
+    expect(this.scheduler.report().cache).toMatchObject({ sequences: { cached: 0 }, hostPages: { used: 0 } });
   }
 
   expectAnswered(asked: Asked): void {

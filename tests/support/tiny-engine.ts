@@ -1,5 +1,13 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
-import type { Engine, Sampler, SamplingParams, Vocabulary } from '../../src/engine/engine.ts';
+import type {
+  Engine,
+  PageAccess,
+  Sampler,
+  SamplingParams,
+  TokenLogprobs,
+  Vocabulary,
+} from '../../src/engine/engine.ts';
 import { findLibrary } from '../../src/engine/llama/library.ts';
 import { type LlamaEngineOptions, openLlamaEngine } from '../../src/engine/llama/llama-engine.ts';
 import { loadLibrary, silentLog } from '../../src/engine/llama/load.ts';
@@ -14,17 +22,26 @@ export async function openEngine(
   options: Partial<LlamaEngineOptions> = {},
 ): Promise<Engine> {
   loadLibrary(findLibrary('off')).llama_log_set(silentLog(), null);
-  return openLlamaEngine({
+  return openLlamaEngine(await engineOptions(name, options));
+}
+
+export async function engineOptions(
+  name: ModelName,
+  options: Partial<LlamaEngineOptions> = {},
+): Promise<LlamaEngineOptions> {
+  return {
     modelPath: await ensureModel(name),
     gpu: 'off',
     gpuLayers: 0,
     cells: 1024,
     batchTokens: 128,
     sequences: 4,
+    outputs: options.sequences ?? 4,
+    pageSize: 16,
     threads: 1,
     kvCacheType: 'f16',
     ...options,
-  });
+  };
 }
 
 /** The engine and the vocabulary of a model for all tests of a file; every test leaves the sequences empty. */
@@ -108,4 +125,54 @@ export async function sampled(
   } finally {
     sampler.close();
   }
+}
+
+/** The likeliest token at a row, and a digest of all log-probabilities: equal only where the logits are. */
+export function distribution(engine: Engine, row = 0): { token: number; digest: string } {
+  const all = logprobs(engine, row);
+  const digest = createHash('sha1').update(JSON.stringify(all)).digest('hex');
+  return { token: all[0]!.token, digest };
+}
+
+/** The log-probabilities of all tokens at a row, in falling order. */
+export function logprobs(engine: Engine, row = 0): TokenLogprobs['top'] {
+  const sampler = engine.createSampler(GREEDY, new Int32Array(0));
+  try {
+    return sampler.logprobs(row, 0, engine.model.vocabularySize).top;
+  } finally {
+    sampler.close();
+  }
+}
+
+/**
+ * Computes a token at the end of a sequence and the likeliest ones after it, one by one: with less than 256 cells in
+ * use the library adds in the order of the cells, so what it gives is the same to the last bit for the same KV.
+ */
+export async function continuation(engine: Engine, sequence: number, token: number, count = 8) {
+  const steps: { token: number; digest: string }[] = [];
+  let next = token;
+  while (steps.length < count) {
+    await compute(engine, sequence, [next]);
+    const step = distribution(engine);
+    steps.push(step);
+    next = step.token;
+  }
+  return steps;
+}
+
+/** Buffers for so many pages. */
+export function emptyPages(engine: Engine, count: number): Uint8Array[] {
+  return Array.from({ length: count }, () => new Uint8Array(pagesOf(engine).bytes));
+}
+
+/** Saves `count` pages of a sequence from a position on. */
+export function savePages(engine: Engine, sequence: number, from: number, count: number): Uint8Array[] {
+  const pages = emptyPages(engine, count);
+  pagesOf(engine).save(sequence, from, pages);
+  return pages;
+}
+
+export function pagesOf(engine: Engine): PageAccess {
+  if (!engine.pages) throw new Error('This engine has no pages.');
+  return engine.pages;
 }

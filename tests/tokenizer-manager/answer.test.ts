@@ -52,7 +52,7 @@ async function whole(answer: Answer) {
 describe('an answer', () => {
   it('is text and tokens, and how it ended', async () => {
     const { answer, say, stop } = start();
-    answer.started(3);
+    answer.started({ device: 3, host: 2, storage: 1 });
     say(HELLO, WOR, LD);
     stop();
     expect(await whole(answer)).toEqual({
@@ -61,7 +61,7 @@ describe('an answer', () => {
       reason: 'stop',
       matched: END,
       completionTokens: 4,
-      cachedTokens: 3,
+      cached: { device: 3, host: 2, storage: 1 },
     });
   });
 
@@ -159,7 +159,12 @@ describe('a stop string', () => {
     expect((await parts.next()).value).toEqual({
       text: '',
       tokens: [{ id: OP, logprobs: null }],
-      finish: { reason: 'stop', matched: 'STOP', completionTokens: 3, cachedTokens: 0 },
+      finish: {
+        reason: 'stop',
+        matched: 'STOP',
+        completionTokens: 3,
+        cached: { device: 0, host: 0, storage: 0 },
+      },
     });
     expect(onEnd).toHaveBeenCalledOnce();
   });

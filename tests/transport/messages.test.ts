@@ -17,6 +17,8 @@ const START: ToRankMessage = {
     cells: 512,
     batchTokens: 64,
     sequences: 4,
+    outputs: 4,
+    pageSize: 64,
     threads: 2,
     kvCacheType: 'q8_0',
   },
@@ -26,6 +28,18 @@ const START: ToRankMessage = {
     chunkedPrefillSize: 64,
     maxPrefillTokens: 64,
     maxQueuedRequests: 10,
+  },
+  cache: {
+    radixCache: true,
+    hostBytes: 1e9,
+    evictionPolicy: 'lru',
+    writePolicy: 'write_through',
+    unusedDeviceTokens: 1024,
+    prefetch: { policy: 'timeout', threshold: 256, timeoutBase: 2, timeoutPerKiToken: 0.1, timeoutMax: 30 },
+    debug: false,
+    events: true,
+    storage: { backend: 'file', config: '{}' },
+    modelFingerprint: 'f',
   },
 };
 const GENERATE: ToRankMessage = {
@@ -38,9 +52,11 @@ const GENERATE: ToRankMessage = {
 const TO_RANK: ToRankMessage[] = [
   START,
   GENERATE,
-  { ...GENERATE, grammar: 'root ::= "a"', topLogprobs: 0 },
+  { ...GENERATE, grammar: 'root ::= "a"', topLogprobs: 0, prefixSeed: 'ab', priority: -1 },
   { type: 'abort', id: 7 },
   { type: 'inspect', call: 0 },
+  { type: 'flush', call: 1 },
+  { type: 'scrape', call: 2 },
   { type: 'stop' },
 ];
 
@@ -57,11 +73,17 @@ const REPORT = {
   running: 1,
   waiting: 0,
   compilingGrammars: 0,
-  sequencesInUse: 1,
-  cellsInUse: 10,
   samplersOpen: 1,
   preemptions: 3,
   steps: 99,
+  cache: {
+    cells: { capacity: 512, used: 10, evictable: 3 },
+    hostPages: { capacity: 8, used: 2 },
+    sequences: { running: 1, cached: 2 },
+    evictedTokens: { device: 0, host: 64 },
+    inFlight: { prefetch: 0, backup: 1 },
+    queued: 5,
+  },
 };
 const LOGPROBS = { logprob: -0.1, top: [{ token: 1, logprob: -0.1 }] };
 const TOKENS: FromRankMessage = {
@@ -72,10 +94,11 @@ const TOKENS: FromRankMessage = {
 };
 const FROM_RANK: FromRankMessage[] = [
   { type: 'loading', fraction: 0.5 },
-  { type: 'ready', model: { ...MODEL, paging: { supported: true } } },
-  { type: 'ready', model: { ...MODEL, paging: { supported: false, reason: 'why' } } },
+  { type: 'ready', model: { ...MODEL, paging: { supported: true } }, pageBytes: 64 },
+  { type: 'ready', model: { ...MODEL, paging: { supported: false, reason: 'why' } }, pageBytes: 0 },
   { type: 'start-failed', code: 'model_file', message: 'no' },
-  { type: 'started', id: 1, cachedTokens: 0 },
+  { type: 'storage-failed', message: 'no' },
+  { type: 'started', id: 1, cached: { device: 1, host: 2, storage: 3 } },
   TOKENS,
   { type: 'tokens', ids: Int32Array.of(1), tokens: Int32Array.of(3) },
   { type: 'finished', id: 1, reason: 'length' },
@@ -83,6 +106,9 @@ const FROM_RANK: FromRankMessage[] = [
   { type: 'finished', id: 1, reason: 'stop', stop: { token: 2, logprobs: LOGPROBS } },
   { type: 'failed', id: 1, code: 'internal', message: 'no' },
   { type: 'inspected', call: 1, report: REPORT },
+  { type: 'flushed', call: 1, done: true },
+  { type: 'scraped', call: 1, metrics: [] },
+  { type: 'pages', stored: ['a'], removed: [] },
 ];
 
 type Path = (string | number)[];
@@ -103,7 +129,16 @@ function changed(message: object, path: Path, value: unknown): object {
   return copy;
 }
 
-const OPTIONAL = new Set(['grammar', 'topLogprobs', 'logprobs', 'stop']);
+const OPTIONAL = new Set([
+  'grammar',
+  'topLogprobs',
+  'prefixSeed',
+  'priority',
+  'storage',
+  'modelFingerprint',
+  'logprobs',
+  'stop',
+]);
 
 describe.for([
   ['to a rank', parseToRank, TO_RANK],

@@ -6,19 +6,23 @@ import type {
   EngineLimits,
   Grammar,
   ModelInfo,
+  PageAccess,
   Sampler,
   SamplingParams,
 } from '../engine.ts';
 import { SequenceLedger } from '../sequence-ledger.ts';
 import { LlamaBatch } from './batch.ts';
 import type { Llama } from './functions.ts';
+import { kvVariant } from './kv-variant.ts';
 import { findLibrary, type GpuChoice } from './library.ts';
 import { libcFunction, loadLibrary } from './load.ts';
 import { describeModel, headWidth, loadModel, whyNotGenerative } from './model.ts';
 import { checkModelFile } from './model-file.ts';
 import { NativeMemory } from './native-memory.ts';
+import { PageLayout } from './page-layout.ts';
+import { LlamaPages, type PageHost } from './pages.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
-import { checkStateRoundTrip } from './self-check.ts';
+import { checkPages } from './self-check.ts';
 import type { Pointer } from './structs.ts';
 import { ThreadPool } from './thread-pool.ts';
 
@@ -40,6 +44,10 @@ export interface LlamaEngineOptions {
   cells: number;
   batchTokens: number;
   sequences: number;
+  /** Rows of logits in one batch. */
+  outputs: number;
+  /** Tokens in a page. */
+  pageSize: number;
   threads: number;
   kvCacheType: KvCacheType;
   onProgress?: (fraction: number) => void;
@@ -62,16 +70,22 @@ export async function openLlamaEngine(options: LlamaEngineOptions): Promise<Engi
     throw failure('model_unsupported', { path: options.modelPath, reason });
   }
   const engine = await LlamaEngine.create(llama, model, options);
-  if (engine.model.paging.supported) await checkStateRoundTrip(llama, engine.context, engine);
-  return engine;
+  try {
+    if (engine.model.paging.supported) await engine.openPages(options.pageSize);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
 }
 
 class LlamaEngine implements Engine {
-  readonly context: Pointer;
-  readonly model: ModelInfo;
+  model: ModelInfo;
+  pages: PageAccess | undefined;
   readonly limits: EngineLimits;
   readonly batch: LlamaBatch;
   readonly #llama: Llama;
+  readonly #context: Pointer;
   readonly #modelPointer: Pointer;
   readonly #vocabulary: Pointer;
   readonly #memory: Pointer;
@@ -87,6 +101,11 @@ class LlamaEngine implements Engine {
 
   static async create(llama: Llama, model: Pointer, options: LlamaEngineOptions): Promise<LlamaEngine> {
     checkKvCacheType(llama, model, options.kvCacheType);
+    const info = describeModel(llama, model, deviceName(llama, options));
+    // One more for pages; where there are none, an id can cost memory.
+    const sequenceIds = options.sequences + (info.paging.supported ? 1 : 0);
+    if (sequenceIds > llama.llama_max_parallel_sequences())
+      throw failure('bad_option', { reason: `llama.cpp cannot keep ${sequenceIds} sequences apart` });
     const abortFlag = new NativeMemory(2);
     // The library takes no batch beyond its cells.
     const batchTokens = Math.min(options.batchTokens, options.cells);
@@ -95,8 +114,9 @@ class LlamaEngine implements Engine {
       n_ctx: options.cells,
       n_batch: batchTokens,
       n_ubatch: Math.min(512, batchTokens),
-      n_seq_max: options.sequences,
-      n_outputs_max: options.sequences,
+      n_seq_max: sequenceIds,
+      // It reserves a row for each sequence, and ends the process where fewer are allowed.
+      n_outputs_max: Math.max(options.outputs, sequenceIds),
       n_threads: options.threads,
       n_threads_batch: options.threads,
       type_k: KV_CACHE_TYPES[options.kvCacheType],
@@ -120,9 +140,9 @@ class LlamaEngine implements Engine {
       throw failure('engine_failed', { reason: 'there is not enough memory for the KV cells' });
     const cells = llama.llama_n_ctx(context);
     const sequences = llama.llama_n_seq_max(context);
-    if (cells < options.cells || sequences !== options.sequences) {
+    if (cells < options.cells || sequences !== sequenceIds) {
       throw failure('library_mismatch', {
-        reason: `asked for ${options.cells} cells and ${options.sequences} sequences, it gave ${cells} and ${sequences}`,
+        reason: `asked for ${options.cells} cells and ${sequenceIds} sequences, it gave ${cells} and ${sequences}`,
       });
     }
     const largest = llama.llama_n_batch(context);
@@ -133,12 +153,13 @@ class LlamaEngine implements Engine {
     }
     const threads = new ThreadPool(llama, options.threads);
     llama.llama_attach_threadpool(context, threads.pointer, threads.pointer);
-    return new LlamaEngine(llama, model, context, abortFlag, threads, { ...options, batchTokens });
+    return new LlamaEngine(llama, model, info, context, abortFlag, threads, { ...options, batchTokens });
   }
 
   private constructor(
     llama: Llama,
     model: Pointer,
+    info: ModelInfo,
     context: Pointer,
     abortFlag: NativeMemory,
     threads: ThreadPool,
@@ -146,16 +167,17 @@ class LlamaEngine implements Engine {
   ) {
     this.#llama = llama;
     this.#modelPointer = model;
-    this.context = context;
+    this.#context = context;
     this.#abortFlag = abortFlag;
     this.#threads = threads;
     this.#memory = llama.llama_get_memory(context);
     this.#vocabulary = llama.llama_model_get_vocab(model);
-    this.model = describeModel(llama, model, deviceName(llama, options));
-    this.limits = { cells: options.cells, batchTokens: options.batchTokens, sequences: options.sequences };
-    this.#ledger = new SequenceLedger(options.sequences);
-    const { vocabularySize } = this.model;
-    this.batch = new LlamaBatch(options.batchTokens, options.sequences, vocabularySize, this.#ledger);
+    this.model = info;
+    const { cells, batchTokens, sequences, outputs } = options;
+    this.limits = { cells, batchTokens, sequences, outputs };
+    this.#ledger = new SequenceLedger(sequences);
+    const { vocabularySize } = info;
+    this.batch = new LlamaBatch(batchTokens, outputs, vocabularySize, this.#ledger);
     const endOfGeneration: number[] = [];
     for (let token = 0; token < vocabularySize; token++) {
       if (this.isEndOfGeneration(token)) endOfGeneration.push(token);
@@ -167,6 +189,25 @@ class LlamaEngine implements Engine {
       candidates: new Candidates(vocabularySize),
       logits: (row) => this.#row(row),
     };
+  }
+
+  /** Checks that KV leaves and comes back unchanged, and makes {@link pages}. The engine is empty before and after. */
+  async openPages(pageSize: number): Promise<void> {
+    const host: PageHost & { llama: Llama } = {
+      llama: this.#llama,
+      context: this.#context,
+      memory: this.#memory,
+      ledger: this.#ledger,
+      cells: this.limits.cells,
+      scratch: this.limits.sequences,
+      assertIdle: () => this.#assertIdle(),
+    };
+    const cells = this.#llama.llama_n_ctx(this.#context);
+    const variant = kvVariant(this.#llama, this.#modelPointer, cells);
+    const shape = await checkPages(host, this, variant);
+    if (shape) this.pages = new LlamaPages(host, new PageLayout(shape, pageSize, variant));
+    else
+      this.model = { ...this.model, paging: { supported: false, reason: 'its state has a form of its own' } };
   }
 
   async decode(): Promise<DecodeOutcome> {
@@ -207,6 +248,19 @@ class LlamaEngine implements Engine {
     this.#ledger.truncate(sequence, from);
   }
 
+  sharePrefix(source: number, target: number, length: number): void {
+    this.#assertIdle();
+    const { paging } = this.model;
+    // Not all of these have a cell for every position, of which a prefix could be made.
+    if (!paging.supported)
+      throw failure('engine_failed', { reason: `the model's KV cannot be shared: ${paging.reason}` });
+    const from = this.#ledger.common(source, target, length);
+    // Copying adds cells to those of the target: its own ones at these positions would stay beside them.
+    this.#llama.llama_memory_seq_rm(this.#memory, target, from, length);
+    this.#llama.llama_memory_seq_cp(this.#memory, source, target, from, length);
+    this.#ledger.share(source, target, length);
+  }
+
   async compileGrammar(gbnf: string): Promise<Grammar> {
     this.#assertOpen();
     // The library takes an empty one for the wish to have none.
@@ -237,7 +291,7 @@ class LlamaEngine implements Engine {
     this.#rows = 0;
     this.abortDecode();
     await this.#decoding?.catch(() => undefined);
-    this.#llama.llama_free(this.context);
+    this.#llama.llama_free(this.#context);
     this.#threads.close();
     this.#llama.llama_model_free(this.#modelPointer);
     this.#host.candidates.close();
@@ -247,7 +301,7 @@ class LlamaEngine implements Engine {
 
   async #decodeBatch(): Promise<DecodeOutcome> {
     const code = await new Promise<number>((resolve, reject) => {
-      this.#llama.llama_decode.async(this.context, this.batch.native, (error, result) =>
+      this.#llama.llama_decode.async(this.#context, this.batch.native, (error, result) =>
         error ? reject(error) : resolve(result),
       );
     });
@@ -264,7 +318,7 @@ class LlamaEngine implements Engine {
 
   /** Micro-batches that were finished before the stop stay in the cells; they are taken out again. */
   #discardPartial(): void {
-    for (const sequence of [...this.#ledger.extended()]) {
+    for (const sequence of this.#ledger.extended()) {
       const length = this.#ledger.length(sequence);
       if (this.#llama.llama_memory_seq_rm(this.#memory, sequence, length, -1)) continue;
       // A recurrent state cannot go back: the sequence starts again.
@@ -280,7 +334,7 @@ class LlamaEngine implements Engine {
       throw new RangeError(`The batch has no row ${row} of logits.`);
     const { vocabularySize } = this.model;
     if (!this.#logits) {
-      const pointer = this.#llama.llama_get_logits(this.context);
+      const pointer = this.#llama.llama_get_logits(this.#context);
       if (pointer === null) throw failure('engine_failed', { reason: 'there are no logits' });
       this.#logits = new Float32Array(koffi.view(pointer, this.#rows * vocabularySize * 4));
     }

@@ -29,6 +29,16 @@ export async function resolveModelPath(given: string): Promise<string> {
   return path.join(full, only);
 }
 
+/** All files of a model, by the name of the first: `…-00001-of-00003.gguf` stands for three. */
+export function modelFiles(first: string): string[] {
+  const [, prefix, total] = /^(.*)-00001-of-(\d{5})\.gguf$/s.exec(first) ?? [];
+  if (prefix === undefined || total === undefined) return [first];
+  return Array.from(
+    { length: Math.max(1, Number(total)) },
+    (_, i) => `${prefix}-${String(i + 1).padStart(5, '0')}-of-${total}.gguf`,
+  );
+}
+
 /** Says what is wrong with a file that is no GGUF file, in words better than the library's. */
 export async function checkModelFile(file: string): Promise<void> {
   const fail = (reason: string, cause?: unknown) => failure('model_file', { path: file, reason }, { cause });

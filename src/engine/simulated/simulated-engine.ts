@@ -12,10 +12,15 @@ import type {
 } from '../engine.ts';
 import { SequenceLedger } from '../sequence-ledger.ts';
 import { EMPTY_PREFIX, extendPrefix, logitsAfter, SIMULATED_END } from './prefix-function.ts';
+import { type SimulatedKv, SimulatedPages } from './simulated-pages.ts';
 import { SimulatedSampler } from './simulated-sampler.ts';
 
-export interface SimulatedEngineOptions extends EngineLimits {
+export interface SimulatedEngineOptions extends Omit<EngineLimits, 'outputs'> {
   clock: Clock;
+  /** Rows of logits in one batch; as many as there are sequences when left out. */
+  outputs?: number;
+  /** Tokens in a page. */
+  pageSize: number;
   vocabularySize: number;
   /** Virtual time of one batch, however small. */
   msPerBatch: number;
@@ -38,11 +43,13 @@ export class SimulatedEngine implements Engine {
   readonly model: ModelInfo;
   readonly limits: EngineLimits;
   readonly batch: Batch;
+  readonly pages: SimulatedPages;
   readonly #options: SimulatedEngineOptions;
   readonly #ledger: SequenceLedger;
-  /** Per sequence: the prefix state at every position that it holds. */
-  readonly #states: number[][];
+  readonly #kv: SimulatedKv[];
   #entries: Entry[] = [];
+  /** Rows of logits that the batch asks for. */
+  #outputs = 0;
   #rows: Float32Array[] = [];
   #decoding: AbortController | undefined;
   #openSamplers = 0;
@@ -51,9 +58,12 @@ export class SimulatedEngine implements Engine {
 
   constructor(options: SimulatedEngineOptions) {
     this.#options = options;
-    this.limits = options;
-    this.#ledger = new SequenceLedger(options.sequences);
-    this.#states = Array.from({ length: options.sequences }, () => []);
+    const { cells, batchTokens, sequences, outputs = sequences } = options;
+    this.limits = { cells, batchTokens, sequences, outputs };
+    this.#ledger = new SequenceLedger(sequences);
+    this.#kv = Array.from({ length: sequences }, () => ({ tokens: [], states: [] }));
+    const host = { ledger: this.#ledger, cells, kv: this.#kv, assertIdle: () => this.#assertIdle() };
+    this.pages = new SimulatedPages(host, options.pageSize);
     this.model = {
       description: 'simulated',
       architecture: 'simulated',
@@ -74,6 +84,7 @@ export class SimulatedEngine implements Engine {
         this.#assertIdle();
         this.#ledger.rollback();
         this.#entries = [];
+        this.#outputs = 0;
       },
       add,
     };
@@ -128,7 +139,26 @@ export class SimulatedEngine implements Engine {
   truncateSequence(sequence: number, from: number): void {
     this.#assertIdle();
     this.#ledger.truncate(sequence, from);
-    this.#states[sequence]!.length = from;
+    const { tokens, states } = this.#kv[sequence]!;
+    tokens.length = from;
+    states.length = from;
+  }
+
+  /** Throws also when what the target holds from `length` on was computed after another prefix. */
+  sharePrefix(source: number, target: number, length: number): void {
+    this.#assertIdle();
+    this.#ledger.share(source, target, length);
+    const [given, taken] = [this.#kv[source]!, this.#kv[target]!];
+    const last = length - 1;
+    if (taken.states.length > length && taken.states[last] !== given.states[last]) {
+      throw new Error(
+        `A wrong prefix for sequence ${target}: position ${length} does not continue those of sequence ${source}.`,
+      );
+    }
+    for (let position = 0; position < length; position++) {
+      taken.tokens[position] = given.tokens[position]!;
+      taken.states[position] = given.states[position]!;
+    }
   }
 
   async compileGrammar(gbnf: string): Promise<Grammar> {
@@ -160,8 +190,10 @@ export class SimulatedEngine implements Engine {
     if (this.#entries.length >= this.limits.batchTokens) throw new RangeError('The batch is full.');
     if (!Number.isInteger(token) || token < 0 || token >= this.model.vocabularySize)
       throw new RangeError(`There is no token ${token}.`);
+    if (wantLogits && this.#outputs >= this.limits.outputs)
+      throw new RangeError(`The batch asks for more than ${this.limits.outputs} rows of logits.`);
     this.#ledger.extend(sequence, position);
-    const row = wantLogits ? this.#entries.filter((entry) => entry.row >= 0).length : -1;
+    const row = wantLogits ? this.#outputs++ : -1;
     this.#entries.push({ token, position, sequence, row });
     return row;
   }
@@ -171,10 +203,11 @@ export class SimulatedEngine implements Engine {
   }
 
   #compute({ token, position, sequence, row }: Entry): void {
-    const states = this.#states[sequence]!;
+    const { tokens, states } = this.#kv[sequence]!;
     if (states.length !== position)
       throw new Error(`Sequence ${sequence} holds ${states.length} states at ${position}.`);
     const state = extendPrefix(states.at(-1) ?? EMPTY_PREFIX, token);
+    tokens.push(token);
     states.push(state);
     if (row >= 0) this.#rows[row] = logitsAfter(state, this.model.vocabularySize);
   }

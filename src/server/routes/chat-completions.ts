@@ -5,20 +5,13 @@ import { createToolCallParser, type Delta } from '../../tokenizer-manager/chat/t
 import { detectToolForm, type ToolForm } from '../../tokenizer-manager/chat/tool-format.ts';
 import { toolCallGrammar } from '../../tokenizer-manager/chat/tool-grammar.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
-import {
-  abortWhenGone,
-  collect,
-  interleave,
-  newId,
-  noteTokens,
-  usageOf,
-  type WholeAnswer,
-} from '../answering.ts';
+import { abortWhenGone, collect, interleave, newId, noteTokens, type WholeAnswer } from '../answering.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { chatLogprobs } from '../openai-logprobs.ts';
 import { responseGrammar } from '../response-format.ts';
 import { fromOpenAi } from '../sampling.ts';
+import { cacheUse } from '../schemas/cache-fields.ts';
 import { ChatBody } from '../schemas/chat.ts';
 import type { App } from '../typed-app.ts';
 import { checkModel } from './models.ts';
@@ -63,7 +56,7 @@ export function registerChatCompletions(app: App, context: ServerContext): void 
         ...head,
         object: 'chat.completion',
         choices: answers.map((answer, index) => ({ index, ...wholeChoice(answer, chat.tools, context) })),
-        usage: usageOf(
+        usage: context.cacheReporter.usage(
           chat.generation.promptTokens,
           answers.map((answer) => answer.finish),
         ),
@@ -101,6 +94,7 @@ async function start(body: ChatBody, { id }: FastifyRequest, context: ServerCont
     id: body.rid ?? id,
     prompt,
     promptParam: 'messages',
+    ...cacheUse(body),
     topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
   });
   const names = tools.map((tool) => tool.function.name);
@@ -183,7 +177,7 @@ async function* stream(
   body: ChatBody,
   { generation, tools }: Chat,
   head: object,
-  { manager }: ServerContext,
+  { manager, cacheReporter }: ServerContext,
 ): AsyncGenerator<unknown> {
   const includeUsage = body.stream_options?.include_usage === true;
   const choices = generation.answers.map(() => new ChoiceStream(tools));
@@ -201,7 +195,8 @@ async function* stream(
       yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
     }
   }
-  if (includeUsage) yield { ...head, choices: [], usage: usageOf(generation.promptTokens, finishes) };
+  if (includeUsage)
+    yield { ...head, choices: [], usage: cacheReporter.usage(generation.promptTokens, finishes) };
 }
 
 interface ChoiceEvent {

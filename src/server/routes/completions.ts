@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
-import { abortWhenGone, collect, interleave, newId, noteTokens, usageOf } from '../answering.ts';
+import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answering.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
 import { completionLogprobs } from '../openai-logprobs.ts';
 import { responseGrammar } from '../response-format.ts';
 import { checkAnswers, fromOpenAi } from '../sampling.ts';
+import { cacheUse } from '../schemas/cache-fields.ts';
 import { CompletionBody } from '../schemas/completion.ts';
 import { toTokens } from '../token-ids.ts';
 import type { App } from '../typed-app.ts';
@@ -49,7 +50,7 @@ export function registerCompletions(app: App, context: ServerContext): void {
           logprobs: completionLogprobs(tokens, context.manager.vocabulary, 0),
           finish_reason: finish.reason,
         })),
-        usage: usageOf(
+        usage: context.cacheReporter.usage(
           promptTokens(generations),
           answers.map((answer) => answer.finish),
         ),
@@ -68,13 +69,11 @@ async function startAll(
   if (prompts.length === 0) throw failure('empty_prompt', undefined, { param: 'prompt' });
   checkAnswers(prompts.length * (body.n ?? 1), 'n');
   const grammar = responseGrammar(body.response_format);
-  const choice = fromOpenAi(
-    body,
-    body.max_tokens ?? DEFAULT_MAX_TOKENS,
-    'max_tokens',
-    manager.contextLength,
-    grammar,
-  );
+  const maxTokens = body.max_tokens ?? DEFAULT_MAX_TOKENS;
+  const choice = {
+    ...fromOpenAi(body, maxTokens, 'max_tokens', manager.contextLength, grammar),
+    ...cacheUse(body),
+  };
   const started: Generation[] = [];
   try {
     for (const prompt of prompts) {
@@ -127,7 +126,8 @@ async function* stream(
     const choice = { index, text: part.text, logprobs, finish_reason: part.finish?.reason ?? null };
     yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
   }
-  if (includeUsage) yield { ...head, choices: [], usage: usageOf(promptTokens(generations), finishes) };
+  if (includeUsage)
+    yield { ...head, choices: [], usage: context.cacheReporter.usage(promptTokens(generations), finishes) };
 }
 
 function refuseUnsupported(body: CompletionBody): void {

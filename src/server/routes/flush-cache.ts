@@ -19,7 +19,7 @@ export function registerFlushCache(app: App, { manager }: ServerContext): void {
     config: { auth: 'admin-optional' },
     schema: { tags: ['SGLang'], summary: 'Drop everything that is cached on the server', querystring: Query },
     handler: async ({ query }, reply) => {
-      await manager.idle(Math.min(Number(query.timeout ?? 0) * 1000, LONGEST_WAIT_MS));
+      await manager.flush(Math.min(Number(query.timeout ?? 0) * 1000, LONGEST_WAIT_MS));
       return reply.type('text/plain').send('Cache flushed.\n');
     },
   });

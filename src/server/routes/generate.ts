@@ -2,10 +2,11 @@ import type { FastifyReply } from 'fastify';
 import { failure } from '../../shared/errors.ts';
 import type { AnswerToken, Finish } from '../../tokenizer-manager/answer.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
-import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answering.ts';
+import { abortWhenGone, collect, interleave, newId, noteTokens, totalCached } from '../answering.ts';
 import type { ServerContext } from '../context.ts';
 import { sendEvents } from '../event-stream.ts';
-import { checkAnswers, fromSglang, type SamplingChoice } from '../sampling.ts';
+import { checkAnswers, fromSglang } from '../sampling.ts';
+import { cacheUse } from '../schemas/cache-fields.ts';
 import { GenerateBody, type SglangSampling } from '../schemas/generate.ts';
 import { toTokens } from '../token-ids.ts';
 import type { App } from '../typed-app.ts';
@@ -58,7 +59,11 @@ async function startBatch(body: GenerateBody, context: ServerContext): Promise<B
   const { single, param } = prompts;
   const choices = prompts.tokens.map((_, i) => {
     const { params, path } = paramsOf(body.sampling_params, i, prompts.tokens.length);
-    return fromSglang(params, path, manager.contextLength);
+    const extraKey = extraKeyOf(body.extra_key, i, prompts.tokens.length);
+    return {
+      ...fromSglang(params, path, manager.contextLength),
+      ...cacheUse({ ...body, extra_key: extraKey }),
+    };
   });
   checkAnswers(
     choices.reduce((sum, { answers }) => sum + answers, 0),
@@ -69,7 +74,7 @@ async function startBatch(body: GenerateBody, context: ServerContext): Promise<B
     for (const [i, prompt] of prompts.tokens.entries()) {
       const id = idOf(body.rid, i, prompts.tokens.length);
       const generation = manager.generate({
-        ...(choices[i] as SamplingChoice),
+        ...choices[i]!,
         id,
         prompt,
         promptParam: param,
@@ -134,6 +139,15 @@ function paramsOf(
   return { params, path: `sampling_params[${index}]` };
 }
 
+function extraKeyOf(given: GenerateBody['extra_key'], index: number, count: number) {
+  if (!Array.isArray(given)) return given;
+  if (given.length !== count) {
+    const reason = `'extra_key' has ${given.length} entries for ${count} prompts.`;
+    throw failure('invalid_value', { reason }, { param: 'extra_key' });
+  }
+  return given[index];
+}
+
 /** Builds SGLang's answer objects. */
 class Reporter {
   readonly #body: GenerateBody;
@@ -152,12 +166,14 @@ class Reporter {
 
   describe(index: number, text: string, tokens: readonly AnswerToken[], finish: Finish | undefined) {
     const owner = this.#owners[index];
+    const details = finish && this.#context.cacheReporter.details(finish.cached);
     const meta = {
       id: owner?.id,
       finish_reason: finish ? finishReason(finish, tokens.length) : null,
       prompt_tokens: owner?.generation.promptTokens ?? 0,
       completion_tokens: tokens.length,
-      cached_tokens: finish?.cachedTokens ?? 0,
+      cached_tokens: finish ? totalCached(finish.cached) : 0,
+      ...(finish && details ? { cached_tokens_details: details } : {}),
       e2e_latency: this.#reply.elapsedTime / 1000,
       ...(this.#body.return_logprob ? this.#logprobs(tokens) : {}),
     };

@@ -3,7 +3,7 @@ import type { App } from '../typed-app.ts';
 
 /** GET /metrics in Prometheus' text format */
 export function registerMetrics(app: App, context: ServerContext, requireAuth: boolean): void {
-  const { metrics, manager, limits } = context;
+  const { metrics, manager } = context;
   app.get(
     '/metrics',
     {
@@ -11,7 +11,8 @@ export function registerMetrics(app: App, context: ServerContext, requireAuth: b
       schema: { tags: ['Health'], summary: 'Metrics for Prometheus' },
     },
     async (_request, reply) => {
-      const text = await metrics.scrape(await manager.fleet.inspect(), limits.maxTotalTokens);
+      const { fleet } = manager;
+      const text = await metrics.scrape(...(await Promise.all([fleet.inspect(), fleet.scrape()])));
       return reply.type(metrics.contentType).send(text);
     },
   );

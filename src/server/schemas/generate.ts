@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { ABOUT, CacheSalt, ExtraKey, Priority } from './cache-fields.ts';
 import { MAX_BATCH } from './completion.ts';
 import { MAX_ANSWERS, MAX_STOP_LENGTH, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS } from './openai-sampling.ts';
 
@@ -49,7 +50,12 @@ export const GenerateBody = Type.Object({
   top_logprobs_num: Optional(Type.Integer({ minimum: 0, maximum: MAX_TOP_LOGPROBS })),
   logprob_start_len: Optional(Type.Integer({ minimum: -1 })),
   return_text_in_logprobs: Optional(Type.Boolean()),
-  cache_salt: Optional(Type.String({ maxLength: 1024 })),
-  extra_key: Optional(Type.String({ maxLength: 1024 })),
+  cache_salt: Type.Optional(Type.Union([CacheSalt, Type.Null()], { description: ABOUT.cache_salt })),
+  extra_key: Type.Optional(
+    Type.Union([ExtraKey, Type.Array(ExtraKey, { maxItems: MAX_BATCH }), Type.Null()], {
+      description: `${ABOUT.extra_key} One for all prompts, or one for each.`,
+    }),
+  ),
+  priority: Type.Optional(Type.Union([Priority, Type.Null()], { description: ABOUT.priority })),
 });
 export type GenerateBody = Static<typeof GenerateBody>;

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { ABOUT, CacheSalt, ExtraKey, Priority } from './cache-fields.ts';
 
 /** Limits that keep one request from taking a server for itself. */
 export const MAX_ANSWERS = 128;
@@ -60,14 +61,9 @@ export const OpenAiSampling = {
   ),
   ignore_eos: Nullable(Type.Boolean(), 'Go on after the model’s end of generation.'),
   skip_special_tokens: Nullable(Type.Boolean(), 'Leave control tokens out of the text. Default true.'),
-  cache_salt: Nullable(
-    Type.String({ maxLength: 1024 }),
-    'Keeps this request’s cached prefixes to those with the same salt.',
-  ),
-  extra_key: Nullable(
-    Type.String({ maxLength: 1024 }),
-    'Keeps this request’s cached prefixes to those with the same key.',
-  ),
+  cache_salt: Nullable(CacheSalt, ABOUT.cache_salt),
+  extra_key: Nullable(ExtraKey, ABOUT.extra_key),
+  priority: Nullable(Priority, ABOUT.priority),
   rid: Nullable(
     Type.String({ minLength: 1, maxLength: 256 }),
     'The id under which the request can be aborted.',

@@ -1,0 +1,202 @@
+import type { HostPool } from '../controller/host-pool.ts';
+import { Prefetch } from '../controller/prefetch.ts';
+import type { Worth } from '../controller/rates.ts';
+import type { StorageLink } from '../controller/storage-link.ts';
+import type { StorageObserver } from '../controller/storage-observer.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { HostTier } from './host-tier.ts';
+import type { PrefetchSettings } from './prefetch-policy.ts';
+import type { Prefix } from './prefix.ts';
+import type { RadixTree } from './radix-tree.ts';
+import { ADMIT_AT_ONCE, type Arrival } from './request-cache.ts';
+import { WaitingArrival } from './waiting-arrival.ts';
+
+/** The share of L2 that fetched pages may take before their requests are admitted. */
+const BUDGET = 0.5;
+
+export interface FetchesOptions {
+  tree: RadixTree;
+  host: HostTier;
+  clock: Clock;
+  observer: StorageObserver;
+  /** Whether bytes are a page of this model whose first token is at that position. */
+  isPage: (page: Uint8Array, position: number) => boolean;
+  /** Whether reading from the storage is worth it. */
+  reading: Worth;
+  settings: PrefetchSettings;
+  /** Something that a waiting request waits for has happened. */
+  onProgress: () => void;
+}
+
+/** A prefetch, with the requests that wait for it. */
+interface Fetch {
+  readonly prefetch: Prefetch;
+  readonly prefix: Prefix;
+  /** Pages of the prefix: the first one that it fetches, and the one behind its last. */
+  readonly from: number;
+  readonly to: number;
+  readonly waiting: Set<WaitingArrival>;
+}
+
+/** L3→L2 for requests that wait: what several of them miss is fetched once. */
+export class Fetches {
+  readonly #options: FetchesOptions;
+  /** Those that have not ended, by the keys that they fetch. */
+  readonly #byKey = new Map<string, Fetch>();
+  readonly #live = new Set<Fetch>();
+  readonly #arrivals = new Set<WaitingArrival>();
+  #link: StorageLink | undefined;
+  #changes: (() => void)[] = [];
+  settings: PrefetchSettings;
+
+  constructor(options: FetchesOptions) {
+    this.#options = options;
+    this.settings = options.settings;
+  }
+
+  /** Prefetches that have not ended. */
+  get inFlight(): number {
+    return this.#live.size;
+  }
+
+  /** From now on prefixes are fetched from this backend; those that come from another one end. */
+  use(link: StorageLink | undefined): void {
+    for (const fetch of [...this.#live]) fetch.prefetch.cancel('stale');
+    this.#link = link;
+  }
+
+  expect(prefix: Prefix): Arrival {
+    if (!this.#link || !this.#missingPages(prefix, 0)) return ADMIT_AT_ONCE;
+    const arrival: WaitingArrival = new WaitingArrival({
+      prefix,
+      tree: this.#options.tree,
+      clock: this.#options.clock,
+      settings: this.settings,
+      join: (asked) => this.#join(prefix, asked, arrival),
+      onProgress: this.#options.onProgress,
+      onLeave: () => this.#leave(arrival),
+    });
+    this.#arrivals.add(arrival);
+    arrival.advance();
+    return arrival;
+  }
+
+  /** Takes in what has arrived; to be called between two steps, whenever there was progress. */
+  takeIn(): void {
+    while (this.#changes.length > 0) for (const change of this.#changes.splice(0)) change();
+  }
+
+  /** Lets go of everything that is kept for waiting requests: running ones need the room. */
+  unlockAll(): void {
+    for (const arrival of this.#arrivals) arrival.unlock();
+  }
+
+  /** The missing part of a prefix as pages, if it is worth a prefetch; its first `asked` pages were asked for before. */
+  #missingPages(prefix: Prefix, asked: number): { from: number; to: number } | undefined {
+    const { tree } = this.#options;
+    const { pages: from } = tree.find(prefix);
+    const to = prefix.pages;
+    // What was asked for and did not come is not asked for again.
+    return from >= asked && to - from >= this.#leastPages ? { from, to } : undefined;
+  }
+
+  get #leastPages(): number {
+    return Math.max(1, Math.ceil(this.settings.threshold / this.#options.tree.pageSize));
+  }
+
+  /** The fetch that brings the first page of a prefix that is missing; a new one, unless it is under way. */
+  #join(prefix: Prefix, asked: number, arrival: WaitingArrival): { from: number; to: number } | undefined {
+    const missing = this.#missingPages(prefix, asked);
+    const link = this.#link;
+    if (!link || !missing) return undefined;
+    const { from, to } = missing;
+    const running = this.#byKey.get(prefix.key(from));
+    if (running) {
+      running.waiting.add(arrival);
+      return { from, to: Math.min(running.to, prefix.commonPages(running.prefix)) };
+    }
+    if (!this.#options.reading.ask()) return undefined;
+    this.#begin(prefix, from, to, link, arrival);
+    return missing;
+  }
+
+  #begin(prefix: Prefix, from: number, to: number, link: StorageLink, arrival: WaitingArrival): void {
+    const { host, tree, clock, observer, isPage } = this.#options;
+    const keys = prefix.keys(from, to);
+    const prefetch: Prefetch = new Prefetch({
+      keys,
+      link,
+      pool: host.pool,
+      clock,
+      observer,
+      tokensPerPage: tree.pageSize,
+      leastPages: this.#leastPages,
+      takeSlots: (count) => host.takeUpTo(Math.min(count, this.#freeBudget(host.pool))),
+      isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
+      place: (index, slots) => this.#place(fetch, from + index, slots),
+      onEnd: () => this.#ended(fetch, keys),
+      betweenSteps: (change) => {
+        this.#changes.push(change);
+        this.#options.onProgress();
+      },
+    });
+    const fetch: Fetch = { prefetch, prefix, from, to, waiting: new Set([arrival]) };
+    for (const key of keys) this.#byKey.set(key, fetch);
+    this.#live.add(fetch);
+    prefetch.start();
+  }
+
+  /** Derived from what is there: nothing is added up by hand. */
+  #freeBudget(pool: HostPool): number {
+    let taken = 0;
+    for (const { prefetch } of this.#live) taken += prefetch.pages;
+    for (const arrival of this.#arrivals) taken += arrival.lockedPages;
+    return Math.max(0, Math.floor(pool.capacity * BUDGET) - taken);
+  }
+
+  /** Puts pages into the tree, behind their prefix. What came there meanwhile is left alone. */
+  #place(fetch: Fetch, page: number, slots: Int32Array): boolean {
+    const { tree, host } = this.#options;
+    const { prefix } = fetch;
+    const end = page + slots.length;
+    const found = tree.find(prefix, end);
+    const known = Math.min(found.pages - page, slots.length);
+    if (known > 0) host.pool.release(slots.subarray(0, known));
+    const rest = slots.subarray(Math.max(0, known));
+    const parent = tree.splitAt(found, prefix);
+    // The host's nodes form a tree from the root: what is on the device alone is copied first.
+    const fits = found.pages >= page && (rest.length === 0 || host.backup(parent));
+    const node = fits && rest.length > 0 ? tree.add(parent, prefix, found.pages, end) : undefined;
+    if (node) tree.putOnHost(node, rest);
+    else host.pool.release(rest);
+    if (!fits) return false;
+    const deepest = node ?? parent;
+    tree.use(deepest, 0);
+    for (const arrival of fetch.waiting) arrival.arrived(fetch.prefix, page, end);
+    return true;
+  }
+
+  #ended(fetch: Fetch, keys: readonly string[]): void {
+    const { tree, reading, onProgress } = this.#options;
+    for (const key of keys) this.#byKey.delete(key);
+    this.#live.delete(fetch);
+    const { placed, age } = fetch.prefetch;
+    if (placed > 0) reading.rate.measured(placed * tree.pageSize, age);
+    for (const arrival of fetch.waiting) arrival.advance();
+    this.#retryOthers();
+    onProgress();
+  }
+
+  #leave(arrival: WaitingArrival): void {
+    this.#arrivals.delete(arrival);
+    for (const fetch of [...this.#live]) {
+      if (!fetch.waiting.delete(arrival) || fetch.waiting.size > 0) continue;
+      fetch.prefetch.cancel('cancelled');
+    }
+    this.#retryOthers();
+  }
+
+  #retryOthers(): void {
+    for (const { prefetch } of this.#live) prefetch.retry();
+  }
+}

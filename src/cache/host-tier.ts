@@ -1,0 +1,69 @@
+import type { HostPool } from '../controller/host-pool.ts';
+import type { PageMover } from '../controller/page-mover.ts';
+import type { DeviceTier } from './device-tier.ts';
+import type { Node } from './node.ts';
+import type { RadixTree } from './radix-tree.ts';
+
+/** L2: which nodes of the tree are in host memory, and what leaves it when room is needed. */
+export class HostTier {
+  readonly pool: HostPool;
+  readonly #tree: RadixTree;
+  readonly #device: DeviceTier;
+  readonly #mover: PageMover;
+  /** Told of pages that came from the device; they may be held and stored. */
+  onBackup: ((keys: readonly string[], slots: Int32Array) => void) | undefined;
+  /** Tokens that left L2 to make room. */
+  evictedTokens = 0;
+
+  constructor(pool: HostPool, tree: RadixTree, device: DeviceTier, mover: PageMover) {
+    this.pool = pool;
+    this.#tree = tree;
+    this.#device = device;
+    this.#mover = mover;
+  }
+
+  /**
+   * Copies a node and everything above it that L2 does not hold yet from the device. False when there is no room for
+   * all of it; the leading pages that there is room for are copied, and the node is split behind them.
+   */
+  backup(node: Node): boolean {
+    if (node.slots || node.isRoot) return true;
+    if (node.isTail || !node.onDevice) return false;
+    if (node.parent && !this.backup(node.parent)) return false;
+    const slots = this.takeUpTo(node.keys.length);
+    if (slots.length === 0) return false;
+    const whole = slots.length === node.keys.length;
+    const kept = whole ? node : this.#tree.splitAbove(node, slots.length);
+    this.#mover.save(this.#device.holderOf(kept), kept.start, slots);
+    this.#tree.putOnHost(kept, slots);
+    this.onBackup?.(kept.keys, slots);
+    return whole;
+  }
+
+  /** Extends a sequence of `from` tokens by the pages of slots; false when that is not possible, and nothing changed. */
+  load(sequence: number, from: number, slots: Int32Array): boolean {
+    return this.#mover.load(sequence, from, slots) === 'done';
+  }
+
+  /** Slots for new pages, as many as there are or can be made by eviction, up to `count`. The caller holds them. */
+  takeUpTo(count: number): Int32Array {
+    this.#makeRoom(count);
+    return this.pool.take(Math.min(count, this.pool.free)) ?? new Int32Array();
+  }
+
+  /** Gives all slots of the tree back. */
+  clear(nodes: Iterable<Node>): void {
+    for (const { slots } of nodes) if (slots) this.pool.release(slots);
+  }
+
+  #makeRoom(count: number): void {
+    while (this.pool.free < count) {
+      const node = this.#tree.hostQueue.pop();
+      if (!node) return;
+      const needed = count - this.pool.free;
+      if (needed < node.keys.length) this.#tree.splitAbove(node, node.keys.length - needed);
+      this.evictedTokens += node.tokens.length;
+      this.pool.release(this.#tree.takeOffHost(node));
+    }
+  }
+}

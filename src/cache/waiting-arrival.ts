@@ -1,0 +1,100 @@
+import type { Clock } from '../shared/clock.ts';
+import type { Node } from './node.ts';
+import { type PrefetchSettings, patience } from './prefetch-policy.ts';
+import type { Prefix } from './prefix.ts';
+import type { RadixTree } from './radix-tree.ts';
+import type { Arrival } from './request-cache.ts';
+
+/** Pages of a prefix. */
+interface PageRange {
+  from: number;
+  to: number;
+}
+
+interface WaitingArrivalOptions {
+  prefix: Prefix;
+  tree: RadixTree;
+  clock: Clock;
+  settings: PrefetchSettings;
+  /** Begins or joins the fetch of the first missing page; undefined when there is nothing to wait for any more. */
+  join: (asked: number) => PageRange | undefined;
+  onProgress: () => void;
+  onLeave: () => void;
+}
+
+/** One request that may wait for the storage. No page is asked for twice for it. */
+export class WaitingArrival implements Arrival {
+  readonly #options: WaitingArrivalOptions;
+  readonly #began: number;
+  readonly #timer = new AbortController();
+  readonly #fetched: PageRange[] = [];
+  /** Leading pages that were asked for, or needed not be. */
+  #asked = 0;
+  #waiting = false;
+  #left = false;
+  /** Milliseconds; undefined before the first fetch. */
+  #patience: number | undefined;
+  /** The end of what has arrived: kept until the request is admitted. */
+  #locked: Node | undefined;
+
+  constructor(options: WaitingArrivalOptions) {
+    this.#options = options;
+    this.#began = options.clock.now();
+  }
+
+  /** Pages that are kept for it. */
+  get lockedPages(): number {
+    return this.#locked ? this.#fetched.reduce((sum, { from, to }) => sum + to - from, 0) : 0;
+  }
+
+  ready(): boolean {
+    return !this.#waiting || this.#options.clock.now() - this.#began >= (this.#patience ?? 0);
+  }
+
+  fetchedTokens(from: number, to: number): number {
+    const { pageSize } = this.#options.tree;
+    let tokens = 0;
+    for (const range of this.#fetched)
+      tokens += Math.max(0, Math.min(to, range.to * pageSize) - Math.max(from, range.from * pageSize));
+    return tokens;
+  }
+
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#timer.abort();
+    this.unlock();
+    this.#options.onLeave();
+  }
+
+  /** Goes on to the next fetch, if there is one. */
+  advance(): void {
+    if (this.#left) return;
+    const { join, settings, tree, clock, onProgress } = this.#options;
+    const range = join(this.#asked);
+    this.#waiting = range !== undefined;
+    if (!range) return;
+    this.#asked = range.to;
+    if (this.#patience !== undefined) return;
+    this.#patience = patience(settings, (range.to - range.from) * tree.pageSize);
+    if (this.#patience > 0 && this.#patience < Number.POSITIVE_INFINITY)
+      void clock.sleep(this.#patience, this.#timer.signal).then(onProgress);
+  }
+
+  /** Pages of another prefix, or this one, have come to L2. Those that are its own are kept for it. */
+  arrived(prefix: Prefix, from: number, to: number): void {
+    const { prefix: own, tree } = this.#options;
+    const end = prefix === own ? to : Math.min(to, own.commonPages(prefix));
+    if (this.#left || end <= from) return;
+    this.#fetched.push({ from, to: end });
+    const node = tree.splitAt(tree.find(own, end), own);
+    tree.lock(node);
+    this.unlock();
+    this.#locked = node;
+  }
+
+  unlock(): void {
+    if (this.#locked) this.#options.tree.unlock(this.#locked);
+    this.#locked = undefined;
+  }
+}

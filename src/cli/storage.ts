@@ -1,0 +1,43 @@
+import path from 'node:path';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { defaultFolder } from '../storage/drivers/file/options.ts';
+import { type VerifyReport, verifyPages } from '../storage/drivers/file/verify.ts';
+import { ProgressLine } from './progress-line.ts';
+
+/** `tierkv storage …`: the pages on disk, without a server. */
+export function addStorage(program: Command): void {
+  const storage = program.command('storage').description('look after stored pages');
+  storage
+    .command('verify')
+    .description('check every stored page, and remove what is damaged or left over')
+    .option('--path <folder>', 'the folder of the file backend (default: where it keeps pages unless told)')
+    .option('--json', 'print JSON')
+    .action(async (flags: { path?: string; json?: true }) => {
+      const progress = new ProgressLine('checking pages');
+      const folder = path.resolve(flags.path ?? defaultFolder());
+      const report = await verifyPages(folder, (fraction) => progress.update(fraction)).finally(() =>
+        progress.end(),
+      );
+      if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+      else print(report);
+      if (report.failed.length > 0) process.exitCode = 1;
+    });
+}
+
+function print(report: VerifyReport): void {
+  const steps = new Table({ head: ['step', 'count', 'ms'], style: { head: [], border: [] } });
+  for (const { name, count, milliseconds } of report.steps)
+    steps.push([name, count, milliseconds.toFixed(1)]);
+  const reasons = Object.entries(report.reasons).map(([reason, count]) => `${reason} ${count}`);
+  const good = report.pages - Object.values(report.reasons).reduce((sum, count) => sum + count, 0);
+  const lines = [
+    steps.toString(),
+    `${report.folder}: ${good} good pages, ${(report.goodBytes / 1e6).toFixed(1)} MB`,
+    `removed: ${report.removed} damaged pages${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}, ` +
+      `${report.temporaryFilesRemoved} temporary files, ${report.emptyFoldersRemoved} empty folders`,
+    `left alone: ${report.temporaryFilesInUse} files being written, ${report.foreignFiles} files that are no pages`,
+    ...report.failed.map((problem) => `failed: ${problem.path}: ${problem.reason}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

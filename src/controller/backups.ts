@@ -1,0 +1,125 @@
+import type { Clock } from '../shared/clock.ts';
+import type { WriteResult } from '../storage/driver.ts';
+import type { HostPool } from './host-pool.ts';
+import type { StorageLink } from './storage-link.ts';
+import type { StorageObserver } from './storage-observer.ts';
+
+/** Pages in one write call: enough to keep a store busy, few enough to free their slots soon. */
+const BATCH = 16;
+/** Write calls at a time. */
+const PARALLEL = 2;
+
+interface Entry {
+  key: string;
+  slot: number;
+}
+
+export interface BackupsOptions {
+  pool: HostPool;
+  link: StorageLink;
+  clock: Clock;
+  observer: StorageObserver;
+  /** Slots that may wait to be written; what comes beyond that is not stored. */
+  mostQueued: number;
+  tokensPerPage: number;
+  /** Nothing waits or is being written any more. */
+  onIdle: () => void;
+}
+
+/**
+ * L2→L3: writes pages in the background, in the order in which they came. A failed write ends nothing but itself; its
+ * page is offered again when it is used again. Slots are held until the driver has let go of them.
+ */
+export class Backups {
+  readonly #options: BackupsOptions;
+  readonly #queue: Entry[] = [];
+  readonly #pending = new Set<string>();
+  #running = 0;
+
+  constructor(options: BackupsOptions) {
+    this.#options = options;
+  }
+
+  /** Pages that wait. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Write calls that have not ended. */
+  get inFlight(): number {
+    return this.#running;
+  }
+
+  /** Takes pages that the caller holds at this moment; holds their slots as long as it needs them. */
+  add(keys: readonly string[], slots: Int32Array): void {
+    const { link, pool, mostQueued, observer, tokensPerPage } = this.#options;
+    if (link.signal.aborted) return;
+    for (const [i, key] of keys.entries()) {
+      if (link.knows(key) || this.#pending.has(key)) continue;
+      if (this.#pending.size >= mostQueued) {
+        observer.notBackedUp('queue_full', tokensPerPage);
+        continue;
+      }
+      const slot = slots.subarray(i, i + 1);
+      pool.hold(slot);
+      this.#pending.add(key);
+      this.#queue.push({ key, slot: slot[0]! });
+    }
+    this.#pump();
+  }
+
+  /** Lets go of everything that waits. Calls in flight are aborted with the link. */
+  stop(): void {
+    for (const entry of this.#queue.splice(0)) {
+      this.#release(entry);
+      this.#options.observer.notBackedUp('stale', this.#options.tokensPerPage);
+    }
+  }
+
+  #pump(): void {
+    const { driver } = this.#options.link;
+    const size = Math.min(BATCH, driver.capabilities.batch);
+    while (this.#running < PARALLEL && this.#queue.length > 0) {
+      this.#running++;
+      void this.#write(this.#queue.splice(0, size)).finally(() => {
+        this.#running--;
+        this.#pump();
+        if (this.#running === 0) this.#options.onIdle();
+      });
+    }
+  }
+
+  async #write(entries: Entry[]): Promise<void> {
+    const { link, pool, clock, observer, tokensPerPage } = this.#options;
+    const began = clock.now();
+    const writes = entries.map(({ key, slot }) => ({ key, parts: [pool.page(slot)] }));
+    let results: WriteResult[];
+    try {
+      results = await link.driver.write(writes, link.signal);
+    } catch (error) {
+      // The layers answer for the driver, so this is a mistake of ours; it must not end the backups.
+      const failed = { kind: 'io', message: String(error) } as const;
+      results = entries.map(() => ({ status: 'error', error: failed }));
+    }
+    let stored = 0;
+    for (const [i, entry] of entries.entries()) {
+      const result = results[i]!;
+      if (result.status === 'error') {
+        observer.notBackedUp(link.signal.aborted ? 'stale' : 'error', tokensPerPage);
+        // The driver may still read the slot.
+        if (result.settled) void result.settled.then(() => this.#release(entry));
+        else this.#release(entry);
+      } else {
+        stored++;
+        link.learn(entry.key);
+        this.#release(entry);
+      }
+    }
+    if (stored > 0) observer.backedUp(stored * tokensPerPage, clock.now() - began);
+  }
+
+  #release({ key, slot }: Entry): void {
+    this.#pending.delete(key);
+    this.#options.pool.release(Int32Array.of(slot));
+  }
+}

@@ -1,0 +1,228 @@
+import type { Clock } from '../shared/clock.ts';
+import type { ReadResult } from '../storage/driver.ts';
+import type { HostPool } from './host-pool.ts';
+import type { StorageLink } from './storage-link.ts';
+import type { StorageObserver, UnfulfilledReason } from './storage-observer.ts';
+
+/** Pages in one read call: small enough that what has arrived can be used when a deadline cuts the rest. */
+const BATCH = 16;
+/** Read calls at a time. */
+const PARALLEL = 2;
+
+export type PrefetchState =
+  /** Asks how many leading pages are stored. */
+  | 'asking'
+  /** Knows it, and waits for room in L2. */
+  | 'waiting-for-room'
+  | 'reading'
+  | 'ended';
+
+/** Every way from one state to the next. */
+const NEXT: Record<PrefetchState, readonly PrefetchState[]> = {
+  asking: ['waiting-for-room', 'reading', 'ended'],
+  'waiting-for-room': ['reading', 'ended'],
+  reading: ['ended'],
+  ended: [],
+};
+
+export interface PrefetchOptions {
+  /** Of the pages that are missing, in order. */
+  keys: readonly string[];
+  link: StorageLink;
+  pool: HostPool;
+  clock: Clock;
+  observer: StorageObserver;
+  tokensPerPage: number;
+  /** Fewer stored pages than this are not worth it. */
+  leastPages: number;
+  /** Slots for so many pages, or fewer; none when there is no room now. The prefetch holds them. */
+  takeSlots: (count: number) => Int32Array;
+  /** Whether the bytes are a page of this model for that place. */
+  isPage: (page: Uint8Array, index: number) => boolean;
+  /** Pages have arrived and are verified. Takes the hold of the slots over, also when it has no place for them: false. */
+  place: (index: number, slots: Int32Array) => boolean;
+  onEnd: () => void;
+  /** Calls back when the tree and the cells may be changed: between two steps. */
+  betweenSteps: (change: () => void) => void;
+}
+
+/**
+ * L3→L2 for one prefix: asks how much of it is stored, takes room for exactly that, and reads it in order. Ends by
+ * itself in any case, since every call to the storage has a deadline, and at once when it is cancelled: what the driver
+ * still does then, it does in slots that stay held until it is done.
+ */
+export class Prefetch {
+  readonly #options: PrefetchOptions;
+  readonly #abort = new AbortController();
+  readonly #signal: AbortSignal;
+  #state: PrefetchState = 'asking';
+  /** Leading pages that are stored. */
+  #hits = 0;
+  #placed = 0;
+  readonly #began: number;
+
+  constructor(options: PrefetchOptions) {
+    this.#options = options;
+    this.#began = options.clock.now();
+    this.#signal = AbortSignal.any([this.#abort.signal, options.link.signal]);
+  }
+
+  get state(): PrefetchState {
+    return this.#state;
+  }
+
+  /** Pages that are or will be in L2 because of it. */
+  get pages(): number {
+    return this.#state === 'asking' || this.#state === 'waiting-for-room' ? 0 : this.#hits;
+  }
+
+  /** Pages that have arrived. */
+  get placed(): number {
+    return this.#placed;
+  }
+
+  /** Milliseconds since it began. */
+  get age(): number {
+    return this.#options.clock.now() - this.#began;
+  }
+
+  start(): void {
+    void this.#ask();
+  }
+
+  /** There may be room now. */
+  retry(): void {
+    if (this.#state === 'waiting-for-room') this.#takeRoom();
+  }
+
+  /** Ends it now; pages that have arrived stay. */
+  cancel(reason: UnfulfilledReason): void {
+    if (this.#state === 'ended') return;
+    const missing = this.#state === 'asking' ? 0 : this.#hits - this.#placed;
+    this.#end(reason, missing);
+  }
+
+  async #ask(): Promise<void> {
+    const { keys, link, leastPages } = this.#options;
+    const size = link.driver.capabilities.batch;
+    let hits = 0;
+    while (hits < keys.length) {
+      const batch = keys.slice(hits, hits + size);
+      const results = await link.driver.has(batch, this.#signal).catch(() => []);
+      if (this.#state !== 'asking') return;
+      const missing = results.findIndex((result) => result.status !== 'hit');
+      hits += missing < 0 ? results.length : missing;
+      if (missing >= 0 || results.length < batch.length) break;
+    }
+    const absent = keys[hits];
+    if (absent !== undefined) link.unlearn(absent);
+    this.#hits = hits;
+    if (hits < leastPages) return this.#end('miss', 0);
+    this.#takeRoom();
+  }
+
+  #takeRoom(): void {
+    const { takeSlots, observer, tokensPerPage } = this.#options;
+    const slots = takeSlots(this.#hits);
+    if (slots.length === 0) {
+      if (this.#state === 'asking') this.#go('waiting-for-room');
+      return;
+    }
+    if (slots.length < this.#hits)
+      observer.unfulfilled('no_room', (this.#hits - slots.length) * tokensPerPage);
+    this.#hits = slots.length;
+    this.#go('reading');
+    void this.#read(slots);
+  }
+
+  /** Reads batches ahead, and places them in order. */
+  async #read(slots: Int32Array): Promise<void> {
+    const batches: { from: number; slots: Int32Array; results: Promise<ReadResult[]> }[] = [];
+    let asked = 0;
+    const askMore = () => {
+      while (batches.length < PARALLEL && asked < slots.length && this.#state === 'reading') {
+        const size = Math.min(BATCH, this.#options.link.driver.capabilities.batch);
+        const some = slots.subarray(asked, asked + size);
+        batches.push({ from: asked, slots: some, results: this.#readBatch(asked, some) });
+        asked += some.length;
+      }
+    };
+    askMore();
+    for (let batch = batches.shift(); batch; batch = batches.shift()) {
+      const { from, slots: some } = batch;
+      const results = await batch.results;
+      if (this.#state === 'reading') await this.#betweenSteps(() => this.#take(from, some, results));
+      else this.#take(from, some, results);
+      askMore();
+    }
+    this.#options.pool.release(slots.subarray(asked));
+    if (this.#state === 'reading') this.#end(undefined, 0);
+  }
+
+  #betweenSteps(change: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.betweenSteps(() => {
+        change();
+        resolve();
+      });
+    });
+  }
+
+  #readBatch(from: number, slots: Int32Array): Promise<ReadResult[]> {
+    const { keys, link, pool } = this.#options;
+    const reads = Array.from(slots, (slot, i) => ({ key: keys[from + i]!, into: [pool.page(slot)] }));
+    return link.driver.read(reads, this.#signal).catch((error) => {
+      // The layers answer for the driver, so this is a mistake of ours; it must not be taken for pages.
+      const failed: ReadResult = { status: 'error', error: { kind: 'io', message: String(error) } };
+      return reads.map(() => failed);
+    });
+  }
+
+  /** Places the leading good pages of a batch; lets go of the others, and ends at the first of them. */
+  #take(from: number, slots: Int32Array, results: ReadResult[]): void {
+    const { keys, link, pool, observer, tokensPerPage } = this.#options;
+    const bad = slots.findIndex((slot, i) => !this.#isGood(results[i]!, slot, from + i));
+    const good = this.#state !== 'reading' ? 0 : bad < 0 ? slots.length : bad;
+    for (let i = good; i < slots.length; i++) {
+      const result = results[i]!;
+      const slot = slots.subarray(i, i + 1);
+      if (result.status === 'error' && result.settled) void result.settled.then(() => pool.release(slot));
+      else pool.release(slot);
+    }
+    if (this.#state !== 'reading') return;
+    if (good > 0) {
+      if (link.signal.aborted) {
+        pool.release(slots.subarray(0, good));
+        return this.#end('stale', this.#hits - this.#placed);
+      }
+      if (!this.#options.place(from, slots.subarray(0, good)))
+        return this.#end('no_prefix', this.#hits - this.#placed);
+      for (let i = 0; i < good; i++) link.learn(keys[from + i]!);
+      this.#placed += good;
+      observer.prefetched(good * tokensPerPage);
+    }
+    if (bad < 0) return;
+    link.unlearn(keys[from + bad]!);
+    const { status } = results[bad]!;
+    this.#end(status === 'hit' ? 'rejected' : 'error', this.#hits - this.#placed);
+  }
+
+  #isGood(result: ReadResult, slot: number, index: number): boolean {
+    const { pool, isPage } = this.#options;
+    return result.status === 'hit' && result.bytes === pool.pageBytes && isPage(pool.page(slot), index);
+  }
+
+  #end(reason: UnfulfilledReason | undefined, missingPages: number): void {
+    const { observer, tokensPerPage, onEnd } = this.#options;
+    this.#go('ended');
+    this.#abort.abort();
+    if (reason && missingPages > 0) observer.unfulfilled(reason, missingPages * tokensPerPage);
+    onEnd();
+  }
+
+  #go(next: PrefetchState): void {
+    if (!NEXT[this.#state].includes(next))
+      throw new Error(`A prefetch does not go from ${this.#state} to ${next}.`);
+    this.#state = next;
+  }
+}

@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto';
+import { type CreatedCache, createCache } from '../cache/create-cache.ts';
+import { StorageLink } from '../controller/storage-link.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { CacheOptions } from '../shared/messages.ts';
+import { createDriver } from '../storage/factory.ts';
+import { storageStack } from '../storage/stack.ts';
+import type { PageEvents } from './page-events.ts';
+import type { RankMetrics } from './rank-metrics.ts';
+
+/** The longest that the storage may take for one call. Prefetches have deadlines of their own besides. */
+const DEADLINES_MS = {
+  open: 10_000,
+  close: 5_000,
+  has: 5_000,
+  read: 10_000,
+  write: 30_000,
+  remove: 5_000,
+  list: 30_000,
+} as const;
+
+/** The tiers of this rank, as the operator asked for them. */
+export function createRankCache(
+  engine: Engine,
+  options: CacheOptions,
+  clock: Clock,
+  metrics: RankMetrics,
+  onProgress: () => void,
+  events: PageEvents | undefined,
+): CreatedCache {
+  const pageBytes = engine.pages?.bytes ?? 0;
+  const hostPages = pageBytes > 0 ? Math.floor(options.hostBytes / pageBytes) : 0;
+  return createCache(engine, { ...options, hostPages }, clock, metrics, onProgress, events);
+}
+
+/**
+ * Opens the storage backend that the server was started with and attaches it. Serving does not wait for it.
+ *
+ * @throws `storage_config`, `storage_unknown_backend`, `storage_failed`
+ */
+export async function attachStorage(
+  engine: Engine,
+  { storage: tier }: CreatedCache,
+  { storage, modelFingerprint }: CacheOptions,
+  clock: Clock,
+  metrics: RankMetrics,
+): Promise<void> {
+  if (!tier || !storage || !engine.pages || modelFingerprint === undefined) return;
+  const fingerprint = pageFingerprint(modelFingerprint, engine.pages.format);
+  const driver = storageStack(createDriver(storage.backend, JSON.parse(storage.config)), {
+    clock,
+    fingerprint,
+    namespace: fingerprint,
+    milliseconds: DEADLINES_MS,
+    observer: metrics.storage(storage.backend),
+    onRejected: (reason) => metrics.rejected(storage.backend, reason),
+  });
+  await driver.open(AbortSignal.timeout(DEADLINES_MS.open));
+  tier.use(new StorageLink(driver, 1));
+}
+
+/** What the pages of a model are named by: everything that changes their bytes besides their tokens. */
+function pageFingerprint(model: string, format: string): string {
+  return hash('sha256', JSON.stringify([model, format]), 'hex');
+}

@@ -1,0 +1,285 @@
+import { constants } from 'node:fs';
+import { access, stat, statfs, unlink } from 'node:fs/promises';
+import { failure } from '../../../shared/errors.ts';
+import { totalBytes } from '../../buffers.ts';
+import { keyedLock, type Limiter, limiter, unlessAborted } from '../../concurrency.ts';
+import type {
+  Failed,
+  HasResult,
+  Listing,
+  Read,
+  ReadResult,
+  RemoveResult,
+  StorageDriver,
+  Usage,
+  Write,
+  WriteResult,
+} from '../../driver.ts';
+import { isKey, notAKey } from '../../keys.ts';
+import { failed } from '../../results.ts';
+import { failedBy, isAbsent, messageOf } from './file-errors.ts';
+import { listPages } from './list.ts';
+import { type FileLimits, type FileOptions, folderOf, prepareFolder } from './options.ts';
+import { readPage, writePage } from './page-file.ts';
+import { PageIndex } from './page-index.ts';
+import { namespaceOf, pagePath } from './paths.ts';
+import { NoRoom, Quota } from './quota.ts';
+import { scan } from './scan.ts';
+import { UseTimes } from './use-times.ts';
+
+/** Files at a time, each for reading, writing and scanning. More would only take threads from llama.cpp. */
+const PARALLEL = 8;
+
+interface Opened {
+  limits: FileLimits;
+  quota: Quota;
+}
+
+/**
+ * Pages as files of a folder, within a quota; the least recently used go first. Several processes may use one folder.
+ *
+ * A namespace (what stands before the last `/` of a key) belongs to this driver from its first use: only then are its
+ * files counted and evicted. The index of them is filled in the background; writes wait for it, nothing else does.
+ */
+export class FileDriver implements StorageDriver {
+  readonly name = 'file';
+  readonly capabilities = Object.freeze({ batch: 128, largestValue: 2 ** 30, list: true });
+
+  readonly #root: string;
+  readonly #options: FileOptions;
+  readonly #index: PageIndex;
+  readonly #times: UseTimes;
+  // Apart, so that a read never waits behind writes that wait for room.
+  readonly #reading = limiter(PARALLEL);
+  readonly #writing = limiter(PARALLEL);
+  readonly #scanLimit = limiter(PARALLEL);
+  readonly #lock = keyedLock();
+  readonly #closing = new AbortController();
+  /** Calls and scans that {@link close} waits for. */
+  readonly #running = new Set<Promise<unknown>>();
+  /** By name: resolves when it was scanned and is within the quota. */
+  readonly #namespaces = new Map<string, Promise<void>>();
+  /** Present once it was opened. */
+  #open: Opened | undefined;
+  #scanning = 0;
+
+  /** @param now milliseconds since the epoch; throws `storage_config` for options that contradict themselves */
+  constructor(options: FileOptions, now: () => number = Date.now) {
+    this.#root = folderOf(options);
+    this.#options = options;
+    this.#index = new PageIndex(now);
+    this.#times = new UseTimes(this.#root, this.#index, this.#scanLimit);
+  }
+
+  async open(): Promise<void> {
+    try {
+      const limits = await prepareFolder(this.#root, this.#options);
+      await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
+      const shelf = {
+        scan: () => this.#scan(),
+        evict: (key: string) => this.#evict(key),
+        freeDiskBytes: () => this.#freeDiskBytes(),
+      };
+      this.#open = { limits, quota: new Quota(limits, this.#index, shelf) };
+    } catch (error) {
+      throw failure('storage_failed', { backend: this.name, reason: messageOf(error) }, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#running);
+    await this.#times.write();
+  }
+
+  has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
+    return this.#each(this.#reading, keys, String, signal, (key, _, { limits }) => this.#hasOne(key, limits));
+  }
+
+  read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
+    return this.#each(
+      this.#reading,
+      reads,
+      ({ key }) => key,
+      signal,
+      (read) => this.#readOne(read),
+    );
+  }
+
+  write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
+    return this.#each(
+      this.#writing,
+      writes,
+      ({ key }) => key,
+      signal,
+      (write, both, { quota }) => this.#writeOne(write, both, quota),
+    );
+  }
+
+  remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
+    return this.#each(this.#writing, keys, String, signal, async (key) => ({
+      status: (await this.#unlink(key)) ? 'removed' : 'miss',
+    }));
+  }
+
+  async list(cursor: string | undefined, signal: AbortSignal): Promise<Listing> {
+    try {
+      if (!this.#open) throw new Error('It is not open.');
+      const both = AbortSignal.any([signal, this.#closing.signal]);
+      both.throwIfAborted();
+      return await this.#track(listPages(this.#root, cursor, both));
+    } catch (error) {
+      throw failure('storage_failed', { backend: this.name, reason: messageOf(error) }, { cause: error });
+    }
+  }
+
+  usage(): Usage | undefined {
+    if (!this.#open || this.#scanning > 0 || this.#namespaces.size === 0) return undefined;
+    const { limits, quota } = this.#open;
+    return { usedBytes: quota.usedBytes, quotaBytes: limits.maxBytes, stuckValues: quota.stuckPages };
+  }
+
+  /** Runs every key's part of a call, a few at a time, and makes results of what it throws. */
+  async #each<T, R>(
+    limit: Limiter,
+    items: readonly T[],
+    keyOf: (item: T) => string,
+    signal: AbortSignal,
+    work: (item: T, signal: AbortSignal, open: Opened) => Promise<R>,
+  ): Promise<(R | Failed)[]> {
+    const open = this.#open;
+    if (!open || this.#closing.signal.aborted) return items.map(() => failed('closed', 'It is not open.'));
+    const both = AbortSignal.any([signal, this.#closing.signal]);
+    const one = async (item: T): Promise<R | Failed> => {
+      try {
+        if (!isKey(keyOf(item))) return notAKey();
+        this.#useNamespace(namespaceOf(keyOf(item)), open.quota);
+        return await limit(async () => {
+          both.throwIfAborted();
+          return await work(item, both, open);
+        });
+      } catch (error) {
+        if (this.#closing.signal.aborted) return failed('closed', 'It was closed.');
+        if (signal.aborted) return failed('aborted', 'The call was aborted.');
+        return error instanceof NoRoom ? failed(error.kind, error.message) : failedBy(error);
+      }
+    };
+    return this.#track(Promise.all(items.map(one)));
+  }
+
+  async #hasOne(key: string, { metadataMs }: FileLimits): Promise<HasResult> {
+    const now = this.#index.tick();
+    if (metadataMs > 0 && this.#index.wasSeenSince(key, now - metadataMs)) return { status: 'hit' };
+    if ((await this.#sizeOnDisk(key)) !== undefined) return { status: 'hit' };
+    this.#index.dropUnlessSeenSince(key, now);
+    return { status: 'miss' };
+  }
+
+  async #readOne({ key, into }: Read): Promise<ReadResult> {
+    const began = this.#index.tick();
+    const bytes = await readPage(pagePath(this.#root, key), into, this.#index.bytesOf(key));
+    if (bytes === 'absent') {
+      this.#index.dropUnlessSeenSince(key, began);
+      return { status: 'miss' };
+    }
+    if (bytes === 'too long') return failed('size', 'The value does not fit into the buffers.');
+    this.#use(key);
+    return { status: 'hit', bytes };
+  }
+
+  async #writeOne({ key, parts }: Write, signal: AbortSignal, quota: Quota): Promise<WriteResult> {
+    const bytes = totalBytes(parts);
+    if (bytes > this.capabilities.largestValue) return failed('size', 'The value is too large.');
+    await unlessAborted(this.#namespaces.get(namespaceOf(key)) ?? Promise.resolve(), signal);
+    // One of another length is not the same value: it was cut off.
+    const isThere = async () => (await this.#sizeOnDisk(key)) === bytes;
+    const stored =
+      !(await isThere()) &&
+      // The lock comes after the room: an eviction waits for locks.
+      (await quota.withRoom(key, bytes, signal, () =>
+        this.#lock(key, async () => {
+          if (await isThere()) return false;
+          await writePage(pagePath(this.#root, key), parts, signal);
+          return true;
+        }),
+      ));
+    if (stored) return { status: 'stored' };
+    this.#use(key);
+    return { status: 'exists' };
+  }
+
+  #use(key: string): void {
+    this.#index.touch(key);
+    this.#times.writeSometimes();
+  }
+
+  async #sizeOnDisk(key: string): Promise<number | undefined> {
+    try {
+      const stats = await stat(pagePath(this.#root, key));
+      return stats.isFile() ? stats.size : undefined;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A namespace that is used for the first time is scanned, and the quota then holds for its pages too. */
+  #useNamespace(namespace: string, quota: Quota): void {
+    if (this.#namespaces.has(namespace)) return;
+    // Closing is all that ends a scan; a write that waits for it then sees that for itself.
+    const ready = quota.enforce().catch(() => {});
+    this.#namespaces.set(namespace, ready);
+    this.#scanning++;
+    void this.#track(ready).then(() => this.#scanning--);
+  }
+
+  async #scan(): Promise<number> {
+    await this.#times.write();
+    const namespaces = new Set(this.#namespaces.keys());
+    const began = this.#index.scanBegins();
+    const found = await scan(this.#root, namespaces, this.#scanLimit, this.#closing.signal, began);
+    this.#index.scanEnds(began, found, namespaces);
+    return found.temporaryBytes;
+  }
+
+  async #evict(key: string): Promise<boolean> {
+    this.#closing.signal.throwIfAborted();
+    return this.#unlink(key).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Whether the file was there. Throws the system's error; a file that stays is still counted. */
+  #unlink(key: string): Promise<boolean> {
+    return this.#lock(key, async () => {
+      const wasThere = await unlink(pagePath(this.#root, key)).then(
+        () => true,
+        (error) => {
+          if (isAbsent(error)) return false;
+          throw error;
+        },
+      );
+      this.#index.drop(key);
+      return wasThere;
+    });
+  }
+
+  async #freeDiskBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await statfs(this.#root);
+      return bavail * bsize;
+    } catch (error) {
+      // Removed under it: the write makes it anew.
+      if (isAbsent(error)) return Number.POSITIVE_INFINITY;
+      throw error;
+    }
+  }
+
+  /** Has {@link close} wait for it. */
+  #track<T>(work: Promise<T>): Promise<T> {
+    const done = work.finally(() => this.#running.delete(done));
+    this.#running.add(done);
+    return done;
+  }
+}

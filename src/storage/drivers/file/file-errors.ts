@@ -1,0 +1,30 @@
+import type { Failed, StorageErrorKind } from '../../driver.ts';
+import { failed } from '../../results.ts';
+
+const KINDS = new Map<string, StorageErrorKind>([
+  ['ENOSPC', 'full'],
+  ['EDQUOT', 'full'],
+  ['EACCES', 'denied'],
+  ['EPERM', 'denied'],
+  ['EROFS', 'denied'],
+  // Of file systems over a network.
+  ['ENOTCONN', 'unreachable'],
+  ['ESTALE', 'unreachable'],
+]);
+
+/** The system's code of an error, such as `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '');
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export function failedBy(error: unknown): Failed {
+  return failed(KINDS.get(codeOf(error) ?? '') ?? 'io', messageOf(error));
+}

@@ -1,0 +1,63 @@
+import { mkdir, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { type Static, Type } from 'typebox';
+import { cacheFolder } from '../../../shared/cache-folder.ts';
+import { failure } from '../../../shared/errors.ts';
+import { ByteSize, bytesOf } from '../../config.ts';
+import { FOLDER_MODE } from './page-file.ts';
+
+export const FileOptions = Type.Object(
+  {
+    /** The folder; {@link defaultFolder} when absent. */
+    path: Type.Optional(Type.String({ minLength: 1 })),
+    /** Of the pages of the model that is served; 20 GB or a tenth of the disk when absent, whichever is smaller. */
+    max_size: Type.Optional(ByteSize),
+    /** On the disk, after every write; 1 GiB or a hundredth of the disk when absent, whichever is smaller. */
+    min_free_space: Type.Optional(ByteSize),
+    /** The share of `max_size` that is freed when room is needed. */
+    eviction_ratio: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    /** Whether `has` believes what was seen a moment ago; otherwise it asks the file system every time. */
+    enable_metadata_cache: Type.Optional(Type.Boolean()),
+    /** That moment, in seconds. */
+    metadata_ttl: Type.Optional(Type.Number({ minimum: 0 })),
+  },
+  { additionalProperties: false },
+);
+export type FileOptions = Static<typeof FileOptions>;
+
+export interface FileLimits {
+  maxBytes: number;
+  minFreeBytes: number;
+  /** Freed at least, when room is needed. */
+  evictionBytes: number;
+  /** How long `has` believes what was seen. */
+  metadataMs: number;
+}
+
+/** Where pages are kept when the options do not say: SGLang's variable, else beside the models. */
+export function defaultFolder(): string {
+  return process.env.SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR || path.join(cacheFolder(), 'pages');
+}
+
+/** The folder of some options, absolute. Throws `storage_config` for a quota of nothing. */
+export function folderOf(options: FileOptions): string {
+  if (options.max_size !== undefined && bytesOf(options.max_size) === 0)
+    throw failure('storage_config', { backend: 'file', path: 'max_size', expected: 'must be more than 0' });
+  return path.resolve(options.path ?? defaultFolder());
+}
+
+/** Makes the folder and fills in what depends on its disk. Throws the system's error. */
+export async function prepareFolder(folder: string, options: FileOptions): Promise<FileLimits> {
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  const { blocks, bsize } = await statfs(folder);
+  const disk = blocks * bsize;
+  const size = (given: number | string | undefined, otherwise: number) =>
+    given === undefined ? Math.floor(otherwise) : bytesOf(given);
+  const maxBytes = size(options.max_size, Math.min(20e9, disk / 10));
+  return {
+    maxBytes,
+    minFreeBytes: size(options.min_free_space, Math.min(2 ** 30, disk / 100)),
+    evictionBytes: Math.floor((options.eviction_ratio ?? 0.05) * maxBytes),
+    metadataMs: (options.enable_metadata_cache ?? true) ? 1000 * (options.metadata_ttl ?? 60) : 0,
+  };
+}

@@ -1,0 +1,106 @@
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { slice, totalBytes } from '../../buffers.ts';
+import { codeOf, isAbsent } from './file-errors.ts';
+import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
+
+// Pages are made of prompts: they are their owner's.
+export const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+// A value that reaches into this byte, read after the buffers, does not fit into them. Nobody looks at what it holds.
+const BEYOND = Buffer.alloc(1);
+
+/**
+ * Reads a whole file into buffers, without a copy. Throws the system's error.
+ *
+ * @param expected its length, where that is known: saves the read that finds nothing more
+ */
+export async function readPage(
+  file: string,
+  into: readonly Uint8Array[],
+  expected: number | undefined,
+): Promise<number | 'absent' | 'too long'> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    if (isAbsent(error)) return 'absent';
+    throw error;
+  }
+  try {
+    const room = totalBytes(into);
+    const buffers = [...into, BEYOND];
+    let bytes = 0;
+    for (;;) {
+      const rest = bytes === 0 ? buffers : slice(buffers, bytes, room + 1);
+      const { bytesRead } = await handle.readv(rest);
+      bytes += bytesRead;
+      if (bytes > room) return 'too long';
+      if (bytesRead === 0 || bytes === expected) return bytes;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes a file that appears under its name at once and whole, and makes its folder where needed. Throws the system's
+ * error, or the signal's reason, and leaves nothing behind then.
+ *
+ * Nothing waits for the disk (fsync): after a power cut a page may be torn, but its checksum tells, and a torn page is
+ * only computed again, while waiting would cost every write.
+ */
+export async function writePage(
+  file: string,
+  parts: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<void> {
+  const name = takeTemporaryName();
+  const temporary = path.join(path.dirname(file), name);
+  try {
+    const handle = await create(temporary);
+    try {
+      signal.throwIfAborted();
+      await writeAll(handle, parts);
+    } finally {
+      await handle.close();
+    }
+    signal.throwIfAborted();
+    await rename(temporary, file);
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    throw error;
+  } finally {
+    releaseTemporaryName(name);
+  }
+}
+
+async function create(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'wx', FILE_MODE);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    await makeFolder(path.dirname(file));
+    return await open(file, 'wx', FILE_MODE);
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    // Node's recursive mkdir says ENOENT for everything, a read-only disk too.
+    await mkdir(folder, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' && !isAbsent(error)) throw error;
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  }
+}
+
+async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  const total = totalBytes(parts);
+  let written = 0;
+  while (written < total) {
+    const { bytesWritten } = await handle.writev(written === 0 ? parts : slice(parts, written, total));
+    written += bytesWritten;
+  }
+}

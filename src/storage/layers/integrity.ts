@@ -1,0 +1,94 @@
+import { slice, totalBytes } from '../buffers.ts';
+import type { Read, ReadResult, StorageDriver, StorageLayer, Write } from '../driver.ts';
+import { isKey, notAKey } from '../keys.ts';
+import { failed } from '../results.ts';
+import { checksumHolds, decodeHeader, encodeHeader, HEADER_BYTES, type Rejection } from './page-header.ts';
+import { passThrough } from './pass-through.ts';
+
+export interface IntegrityOptions {
+  /** The model's, 64 hexadecimal digits in lower case. */
+  fingerprint: string;
+  /** Told of every value that was not what its key says. It has been taken for a miss, and is being removed. */
+  onRejected(reason: Rejection | 'corrupt', key: string): void;
+}
+
+/**
+ * A page is a hit only when its header and every byte of it were verified; anything else is a miss and is removed,
+ * so that it is written again. The header is one more buffer in front of the caller's: no byte is copied.
+ */
+export function integrityLayer(options: IntegrityOptions): StorageLayer {
+  return (driver) => {
+    const base = passThrough(driver);
+    return {
+      ...base,
+      capabilities: Object.freeze({
+        ...base.capabilities,
+        largestValue: base.capabilities.largestValue - HEADER_BYTES,
+      }),
+      read: (reads, signal) => readVerified(base, options, reads, signal),
+      async write(writes, signal) {
+        const results = await base.write(
+          writes.filter(({ key }) => isKey(key)).map((write) => withHeader(write, options.fingerprint)),
+          signal,
+        );
+        let next = 0;
+        return writes.map(({ key }) => (isKey(key) ? results[next++]! : notAKey()));
+      },
+    };
+  };
+}
+
+function withHeader({ key, parts }: Write, fingerprint: string): Write {
+  const header = encodeHeader({ key, fingerprint, payloadBytes: totalBytes(parts) }, parts);
+  return { key, parts: [header, ...parts] };
+}
+
+async function readVerified(
+  driver: StorageDriver,
+  { fingerprint, onRejected }: IntegrityOptions,
+  reads: readonly Read[],
+  signal: AbortSignal,
+): Promise<ReadResult[]> {
+  const headers = reads.map(() => Buffer.alloc(HEADER_BYTES));
+  const results = await driver.read(
+    reads.map(({ key, into }, i) => ({ key, into: [headers[i]!, ...into] })),
+    signal,
+  );
+  const rejected = new Set<string>();
+  const verified = results.map((result, i): ReadResult => {
+    const { key } = reads[i]!;
+    const outcome = verify(reads[i]!, headers[i]!, fingerprint, result);
+    if (typeof outcome === 'object') return outcome;
+    rejected.add(key);
+    onRejected(outcome, key);
+    return { status: 'miss' };
+  });
+  // Its answer changes nothing: where the value stays, the next read rejects it again.
+  if (rejected.size > 0) await driver.remove([...rejected], signal);
+  return verified;
+}
+
+function verify(
+  { key, into }: Read,
+  header: Buffer,
+  fingerprint: string,
+  result: ReadResult,
+): ReadResult | Rejection | 'corrupt' {
+  const tooLong = result.status === 'error' && result.error.kind === 'size';
+  if (result.status === 'error' && result.error.kind === 'corrupt') return 'corrupt';
+  if (result.status !== 'hit' && !tooLong) return result;
+  if (result.status === 'hit' && result.bytes < HEADER_BYTES) return 'length';
+  const fields = decodeHeader(header);
+  if (typeof fields === 'string') return fields;
+  if (fields.fingerprint !== fingerprint) return 'fingerprint';
+  if (fields.key !== key) return 'key';
+  if (result.status !== 'hit') {
+    // Too long for the buffers: a mistake of the caller's, unless the header says that it should have fitted.
+    if (fields.payloadBytes <= totalBytes(into)) return 'length';
+    return failed('size', `The page has ${fields.payloadBytes} bytes and does not fit into the buffers.`);
+  }
+  const bytes = result.bytes - HEADER_BYTES;
+  if (fields.payloadBytes !== bytes) return 'length';
+  if (!checksumHolds(header, slice(into, 0, bytes))) return 'checksum';
+  return { status: 'hit', bytes };
+}

@@ -1,0 +1,24 @@
+import type { Clock } from '../shared/clock.ts';
+import type { StorageDriver } from './driver.ts';
+import { type DeadlineOptions, deadlineLayer } from './layers/deadline.ts';
+import { type IntegrityOptions, integrityLayer } from './layers/integrity.ts';
+import { namespaceLayer } from './layers/namespace.ts';
+import { observeLayer, type StorageObserver } from './layers/observe.ts';
+
+export interface StackOptions extends IntegrityOptions {
+  clock: Clock;
+  namespace: string;
+  milliseconds: DeadlineOptions['milliseconds'];
+  observer: StorageObserver;
+}
+
+/**
+ * A driver with every layer around it, in the one order that is right: deadlines next to the driver, so that no layer
+ * meets a broken one; headers inside of the namespace, so that they name the key as the store has it; and the observer
+ * outside, where it sees timeouts, and rejected pages as the misses that they are to callers.
+ */
+export function storageStack(driver: StorageDriver, options: StackOptions): StorageDriver {
+  const bounded = deadlineLayer(options)(driver);
+  const named = namespaceLayer(options.namespace)(integrityLayer(options)(bounded));
+  return observeLayer(options.observer, options.clock)(named);
+}
