@@ -132,10 +132,10 @@ export function addServe(program: Command): void {
         .default('sample'),
     )
     .option('--no-enable-cache-report', 'do not say which tier cached tokens came from')
-    .addOption(new Option('--enable-cache-report').hideHelp())
+    .addOption(new Option('--enable-cache-report').default(true).hideHelp())
     .optionsGroup('Other:')
     .option('--no-enable-metrics', 'no /metrics')
-    .addOption(new Option('--enable-metrics').hideHelp())
+    .addOption(new Option('--enable-metrics').default(true).hideHelp())
     .option(
       '--random-seed <n>',
       'makes the seeds of requests that bring none repeatable',

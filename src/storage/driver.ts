@@ -45,7 +45,7 @@ export interface StorageDriver {
   usage?(): Usage | undefined;
 }
 
-export interface Capabilities {
+interface Capabilities {
   /** Keys in one call, at most. */
   batch: number;
   /** Bytes of one value, at most. */
@@ -90,7 +90,7 @@ export type StorageErrorKind =
   | 'io';
 
 /** Why one key failed. The message names no secret. */
-export interface StorageError {
+interface StorageError {
   kind: StorageErrorKind;
   message: string;
 }

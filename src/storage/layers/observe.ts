@@ -10,7 +10,7 @@ export interface StorageObserver {
   ended(operation: KeyedOperation, call: CallReport): void;
 }
 
-export interface CallReport {
+interface CallReport {
   milliseconds: number;
   /** Keys by outcome: `hit`, `miss`, `stored`, `exists`, `removed`, or the kind of the error. */
   outcomes: ReadonlyMap<string, number>;

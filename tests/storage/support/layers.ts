@@ -8,7 +8,7 @@ import { storageStack } from '../../../src/storage/stack.ts';
 
 export const FINGERPRINT = '0123456789abcdef'.repeat(4);
 const MINUTE = 60_000;
-export const PATIENT = {
+const PATIENT = {
   open: MINUTE,
   close: MINUTE,
   has: MINUTE,
