@@ -20,6 +20,9 @@ const DEADLINES_MS = {
   list: 30_000,
 } as const;
 
+/** How long a rank that ends goes on writing what waits to be stored. */
+const LAST_WRITES_MS = 2_000;
+
 /** The tiers of this rank, as the operator asked for them. */
 export function createRankCache(
   engine: Engine,
@@ -34,9 +37,16 @@ export function createRankCache(
   return createCache(engine, { ...options, hostPages }, clock, metrics, onProgress, events);
 }
 
+/** The backend that a rank was started with. */
+export interface AttachedStorage {
+  /** Writes what still waits, for a moment, and closes it. Never throws. */
+  close(): Promise<void>;
+}
+
 /**
  * Opens the storage backend that the server was started with and attaches it. Serving does not wait for it.
  *
+ * @returns undefined when there is none, or nothing that could use it
  * @throws `storage_config`, `storage_unknown_backend`, `storage_failed`
  */
 export async function attachStorage(
@@ -45,8 +55,8 @@ export async function attachStorage(
   { storage, modelFingerprint }: CacheOptions,
   clock: Clock,
   metrics: RankMetrics,
-): Promise<void> {
-  if (!tier || !storage || !engine.pages || modelFingerprint === undefined) return;
+): Promise<AttachedStorage | undefined> {
+  if (!tier || !storage || !engine.pages || modelFingerprint === undefined) return undefined;
   const fingerprint = pageFingerprint(modelFingerprint, engine.pages.format);
   const driver = storageStack(createDriver(storage.backend, JSON.parse(storage.config)), {
     clock,
@@ -58,6 +68,15 @@ export async function attachStorage(
   });
   await driver.open(AbortSignal.timeout(DEADLINES_MS.open));
   tier.use(new StorageLink(driver, 1));
+  metrics.usageOf(storage.backend, () => driver.usage?.());
+  return {
+    async close() {
+      const until = clock.now() + LAST_WRITES_MS;
+      while (tier.busy && clock.now() < until) await clock.sleep(LAST_WRITES_MS / 100);
+      tier.use(undefined);
+      await driver.close();
+    },
+  };
 }
 
 /** What the pages of a model are named by: everything that changes their bytes besides their tokens. */

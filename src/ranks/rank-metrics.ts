@@ -94,6 +94,8 @@ export class RankMetrics implements CacheObserver {
     'source',
   );
 
+  #askUsage: () => void = () => undefined;
+
   constructor(rank: number) {
     this.#registry.setDefaultLabels({ rank: String(rank) });
   }
@@ -148,9 +150,14 @@ export class RankMetrics implements CacheObserver {
     };
   }
 
-  usage(backend: string, { usedBytes, quotaBytes }: Usage): void {
-    this.#usedBytes.set({ storage_backend: backend }, usedBytes);
-    if (quotaBytes !== undefined) this.#quotaBytes.set({ storage_backend: backend }, quotaBytes);
+  /** Where to ask how full the backend is. */
+  usageOf(backend: string, usage: () => Usage | undefined): void {
+    this.#askUsage = () => {
+      const now = usage();
+      if (!now) return;
+      this.#usedBytes.set({ storage_backend: backend }, now.usedBytes);
+      if (now.quotaBytes !== undefined) this.#quotaBytes.set({ storage_backend: backend }, now.quotaBytes);
+    };
   }
 
   /** What the tiers hold now is taken in with everything that was counted. */
@@ -161,6 +168,7 @@ export class RankMetrics implements CacheObserver {
     this.#usedTokens.set({ tier: 'host' }, hostPages.used * pageSize);
     this.#capacityTokens.set({ tier: 'host' }, hostPages.capacity * pageSize);
     this.#queue.set({ op: 'write' }, queued);
+    this.#askUsage();
     this.#evictedTokens.reset();
     this.#evictedTokens.inc({ tier: 'device' }, evictedTokens.device);
     this.#evictedTokens.inc({ tier: 'host' }, evictedTokens.host);

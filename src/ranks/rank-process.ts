@@ -13,7 +13,7 @@ import { Wakeup } from '../shared/wakeup.ts';
 import type { Transport } from '../transport/transport.ts';
 import { connectToServer } from '../transport/unix-socket.ts';
 import { PageEvents } from './page-events.ts';
-import { attachStorage, createRankCache } from './rank-cache.ts';
+import { type AttachedStorage, attachStorage, createRankCache } from './rank-cache.ts';
 import { RANK_ADDRESS_VARIABLE } from './rank-environment.ts';
 import { RankMetrics } from './rank-metrics.ts';
 
@@ -68,10 +68,16 @@ async function start(
     const tiers = createRankCache(engine, message.cache, systemClock, metrics, onMoved, events);
     const output = rankOutput(send);
     const scheduler = new Scheduler(engine, tiers.cache, message.limits, output, systemClock, wakeup);
-    void scheduler.run().then(() => process.exit(0));
+    let storage: Promise<AttachedStorage | undefined> = Promise.resolve(undefined);
+    void scheduler
+      .run()
+      .then(() => storage)
+      .then((attached) => attached?.close())
+      .then(() => process.exit(0));
     send({ type: 'ready', model: engine.model, pageBytes: engine.pages?.bytes ?? 0 });
-    void attachStorage(engine, tiers, message.cache, systemClock, metrics).catch((error: unknown) => {
+    storage = attachStorage(engine, tiers, message.cache, systemClock, metrics).catch((error: unknown) => {
       send({ type: 'storage-failed', message: toFailure(error).message });
+      return undefined;
     });
     return (next) => void handleRequest({ scheduler, tiers, metrics }, next, send);
   } catch (error) {
