@@ -61,8 +61,9 @@ export class Fetches {
 
   /** From now on prefixes are fetched from this backend; those that come from another one end. */
   use(link: StorageLink | undefined): void {
-    for (const fetch of [...this.#live]) fetch.prefetch.cancel('stale');
+    // First, so that nobody whose fetch ends here turns to the old one again.
     this.#link = link;
+    for (const fetch of [...this.#live]) fetch.prefetch.cancel('stale');
   }
 
   expect(prefix: Prefix): Arrival {

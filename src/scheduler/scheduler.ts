@@ -234,6 +234,8 @@ export class Scheduler {
       const work = planStep(this.#running, { ...this.#limits, batchTokens, freeCells });
       const needed = work.reduce((sum, { tokens }) => sum + tokens, 0);
       if (needed > 0 && this.#cache.makeRoom(needed)) return work;
+      // Cells that a request shares with what is cached are not freed by evicting that: there were fewer than counted.
+      if (this.#cache.availableCells < freeCells) continue;
       this.#putBackYoungest();
     }
     return [];

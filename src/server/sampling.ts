@@ -28,14 +28,8 @@ export function fromOpenAi(
       stopTokens: body.stop_token_ids ?? [],
       minTokens: body.min_tokens ?? 0,
       maxTokens,
-      repetitionPenalty: body.repetition_penalty ?? 1,
-      frequencyPenalty: body.frequency_penalty ?? 0,
-      presencePenalty: body.presence_penalty ?? 0,
-      temperature: body.temperature ?? 1,
-      topK: Math.max(0, body.top_k ?? 0),
-      topP: body.top_p ?? 1,
-      minP: body.min_p ?? 0,
       seed: seed32(body.seed),
+      ...shaping(body),
     },
   };
 }
@@ -60,15 +54,22 @@ export function fromSglang(params: SglangSampling, path: string, contextLength: 
       stopTokens: params.stop_token_ids ?? [],
       minTokens: params.min_new_tokens ?? 0,
       maxTokens,
-      repetitionPenalty: params.repetition_penalty ?? 1,
-      frequencyPenalty: params.frequency_penalty ?? 0,
-      presencePenalty: params.presence_penalty ?? 0,
-      temperature: params.temperature ?? 1,
-      topK: Math.max(0, params.top_k ?? 0),
-      topP: params.top_p ?? 1,
-      minP: params.min_p ?? 0,
       seed: seed32(params.sampling_seed),
+      ...shaping(params),
     },
+  };
+}
+
+/** What both APIs call by the same names. */
+function shaping(given: OpenAiSampling | SglangSampling) {
+  return {
+    repetitionPenalty: given.repetition_penalty ?? 1,
+    frequencyPenalty: given.frequency_penalty ?? 0,
+    presencePenalty: given.presence_penalty ?? 0,
+    temperature: given.temperature ?? 1,
+    topK: Math.max(0, given.top_k ?? 0),
+    topP: given.top_p ?? 1,
+    minP: given.min_p ?? 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { TokenLogprobs, Vocabulary } from '../engine/engine.ts';
+import { GREEDY } from '../engine/greedy.ts';
 import type { Fleet } from '../ranks/fleet.ts';
 import type { Rank } from '../ranks/rank.ts';
 import { type Clock, systemClock } from '../shared/clock.ts';
@@ -38,19 +39,6 @@ const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
 const FLUSH_RETRY_MS = 20;
 
 const PLAIN: Namespace = { extraKey: undefined, cacheSalt: undefined };
-
-const GREEDY = {
-  logitBias: [],
-  stopTokens: [],
-  minTokens: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-};
 
 /** Between HTTP and the ranks: text to tokens, requests to ranks, tokens to text. */
 export class TokenizerManager {
@@ -112,7 +100,7 @@ export class TokenizerManager {
       topLogprobs: undefined,
       special: false,
       keepStop: false,
-      sampling: { ...GREEDY, maxTokens: 1, seed: 0 },
+      sampling: GREEDY,
     });
   }
 

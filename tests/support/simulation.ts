@@ -2,6 +2,7 @@ import { afterEach, expect } from 'vitest';
 import { type CacheOptions, type CreatedCache, createCache } from '../../src/cache/create-cache.ts';
 import { DEFAULT_PREFETCH } from '../../src/cache/prefetch-policy.ts';
 import type { Batch, SamplingParams } from '../../src/engine/engine.ts';
+import { GREEDY as greedy } from '../../src/engine/greedy.ts';
 import {
   EMPTY_PREFIX,
   extendPrefix,
@@ -15,43 +16,41 @@ import type { RequestSpec } from '../../src/scheduler/request.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { Wakeup } from '../../src/shared/wakeup.ts';
 import { CacheCounts } from './cache-counts.ts';
+import { ComputedCounts } from './computed-counts.ts';
 import { type Ending, Recorder, type Told } from './recorder.ts';
 
 export const VOCABULARY = 32;
 
-export const GREEDY: SamplingParams = {
-  logitBias: [],
-  stopTokens: [],
-  minTokens: 0,
-  maxTokens: 16,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  seed: 0,
-};
+export const GREEDY: SamplingParams = { ...greedy, maxTokens: 16 };
 
-/** A request in few words: `prompt` is a length, whose tokens differ from request to request. */
+/** A request in few words: `prompt` is its tokens, or a length, whose tokens differ from request to request. */
 export interface Asked extends Partial<SamplingParams> {
   id: number;
-  prompt: number;
+  prompt: number | readonly number[];
   ignoreEnd?: boolean;
   grammar?: string;
   topLogprobs?: number;
+  prefixSeed?: string;
+  priority?: number;
 }
 
-export function spec({ id, prompt, ignoreEnd, grammar, topLogprobs, ...sampling }: Asked): RequestSpec {
+export function spec(asked: Asked): RequestSpec {
+  const { id, prompt, ignoreEnd, grammar, topLogprobs, prefixSeed, priority, ...sampling } = asked;
   return {
     id,
-    prompt: Int32Array.from({ length: prompt }, (_, i) => 1 + ((7 * id + 3 * i + i * i) % (VOCABULARY - 1))),
+    prompt: Int32Array.from(typeof prompt === 'number' ? tokensOf(id, prompt) : prompt),
     sampling: { ...GREEDY, ...sampling },
     ignoreEndOfGeneration: ignoreEnd ?? false,
     grammar,
     topLogprobs,
+    prefixSeed,
+    priority,
   };
+}
+
+/** Tokens that no other number has. */
+export function tokensOf(id: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => 1 + ((7 * id + 3 * i + i * i) % (VOCABULARY - 1)));
 }
 
 /** What a request must be answered, computed alone and directly. */
@@ -83,9 +82,10 @@ export interface Computed {
   sequence: number;
 }
 
-/** Remembers every batch, and can break a request's sampler or answer that there is no room. */
+/** Remembers every batch, which of them failed, and can break a request's sampler or answer that there is no room. */
 export class ObservedEngine extends SimulatedEngine {
   readonly steps: Computed[][] = [];
+  readonly failedSteps = new Set<Computed[]>();
   /** The next sampler that is asked throws this. */
   samplerError: Error | undefined;
   /** So many decodes find no room. */
@@ -112,10 +112,14 @@ export class ObservedEngine extends SimulatedEngine {
       this.noRoom--;
       return 'no-room';
     }
-    this.steps.push([...this.#adding]);
+    const step = [...this.#adding];
+    this.steps.push(step);
+    this.failedSteps.add(step);
     if (this.cellsInUse + this.#adding.length > this.limits.cells)
       throw new Error('More than the cells hold.');
-    return super.decode();
+    const outcome = await super.decode();
+    if (outcome === 'done') this.failedSteps.delete(step);
+    return outcome;
   }
 
   override createSampler(...args: Parameters<SimulatedEngine['createSampler']>) {
@@ -165,6 +169,9 @@ export class Simulation {
   readonly output = new Recorder(this.clock);
   readonly engine: ObservedEngine;
   readonly counts = new CacheCounts();
+  readonly computed: ComputedCounts;
+  /** Keys of the pages in L1 and L2, as the cache's events tell. */
+  readonly keys = new Set<string>();
   readonly tiers: CreatedCache;
   readonly scheduler: Scheduler;
   readonly ended: Promise<void>;
@@ -192,10 +199,13 @@ export class Simulation {
       maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     };
     const wakeup = new Wakeup();
-    this.tiers = createCache(this.engine, { ...CACHE, ...options.cache }, this.clock, this.counts, () =>
-      wakeup.signal(),
-    );
-    this.scheduler = new Scheduler(this.engine, this.tiers.cache, limits, this.output, this.clock, wakeup);
+    const cacheOptions = { ...CACHE, ...options.cache };
+    const onProgress = () => wakeup.signal();
+    const events = this.#pageEvents();
+    this.tiers = createCache(this.engine, cacheOptions, this.clock, this.counts, onProgress, events);
+    this.computed = new ComputedCounts(this.engine, this.output);
+    const cache = this.computed.watch(this.tiers.cache);
+    this.scheduler = new Scheduler(this.engine, cache, limits, this.output, this.clock, wakeup);
     this.ended = this.scheduler.run().then(() => {
       this.over = true;
     });
@@ -245,6 +255,12 @@ export class Simulation {
     expect(this.scheduler.flush()).toBe(true);
     expect(this.engine.cellsInUse).toBe(0);
     expect(this.scheduler.report().cache).toMatchObject({ sequences: { cached: 0 }, hostPages: { used: 0 } });
+    expect(this.keys).toEqual(new Set());
+    expect(this.freeSlots).toBe(this.tiers.pool?.capacity ?? 0);
+  }
+
+  get freeSlots(): number {
+    return this.tiers.pool?.free ?? 0;
   }
 
   expectAnswered(asked: Asked): void {
@@ -253,6 +269,19 @@ export class Simulation {
     expect(told.failures).toEqual([]);
     expect(told.tokens).toEqual(tokens);
     expect(told.ended).toEqual([ending]);
+  }
+
+  #pageEvents() {
+    const { keys, output } = this;
+    return {
+      stored(added: readonly string[]) {
+        for (const key of added) if (keys.has(key)) output.violations.push(`${key} was stored twice`);
+        for (const key of added) keys.add(key);
+      },
+      removed(gone: readonly string[]) {
+        for (const key of gone) if (!keys.delete(key)) output.violations.push(`${key} was removed twice`);
+      },
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 import { failure } from '../../shared/errors.ts';
-import type { Engine, PageAccess, SamplingParams } from '../engine.ts';
+import type { Engine, PageAccess } from '../engine.ts';
+import { GREEDY } from '../greedy.ts';
 import type { Llama } from './functions.ts';
 import { type KvShape, PageLayout, readShape } from './page-layout.ts';
 import { LlamaPages, type PageHost } from './pages.ts';
@@ -9,20 +10,6 @@ const MOST_TOKENS = 8;
 const COMPARED = 5;
 /** Between two decodes of the same KV; zero on a CPU, but not every GPU adds in the same order each time. */
 const TOLERANCE = 1e-3;
-const GREEDY: SamplingParams = {
-  logitBias: [],
-  stopTokens: [],
-  minTokens: 0,
-  maxTokens: 1,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  seed: 0,
-};
 
 /**
  * Finds out what the KV of this model looks like, and sends a few tokens' KV the way that every page goes: saved,
