@@ -6,7 +6,7 @@ import type { StorageObserver } from '../controller/storage-observer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { checkedCache } from './checked-cache.ts';
-import { DeviceTier } from './device-tier.ts';
+import { type DeviceCells, DeviceTier } from './device-tier.ts';
 import type { EvictionPolicy } from './eviction.ts';
 import { Fetches } from './fetches.ts';
 import { HostTier } from './host-tier.ts';
@@ -48,6 +48,8 @@ export interface CreatedCache {
   cache: RequestCache;
   /** Where a backend is attached; undefined where there is no L2 to bring its pages to. */
   storage: StorageTier | undefined;
+  /** L2's memory, for who counts what is in use. */
+  pool: HostPool | undefined;
   speeds: Speeds;
 }
 
@@ -58,7 +60,7 @@ export interface CreatedCache {
  * @param events told which pages came into L1 and L2 and which are in neither any more
  */
 export function createCache(
-  engine: Engine,
+  engine: DeviceCells & Pick<Engine, 'pages'>,
   options: CacheOptions,
   clock: Clock,
   observer: CacheObserver,
@@ -70,7 +72,9 @@ export function createCache(
   const reading = new Worth(computeRate);
   const speeds = { compute: computeRate, host: loading.rate, storage: reading.rate };
   const { pages } = engine;
-  if (!options.radixCache || !pages) return { cache: new NoReuse(engine), storage: undefined, speeds };
+  if (!options.radixCache || !pages) {
+    return { cache: new NoReuse(engine), storage: undefined, pool: undefined, speeds };
+  }
 
   const tree = new RadixTree(pages.tokens, options.evictionPolicy);
   tree.onStored = events?.stored;
@@ -111,5 +115,5 @@ export function createCache(
   const parts = { tree, device, host, storage, writePolicy, unusedDeviceTokens, computeRate, loading };
   const cache = new PrefixCache(parts);
   const checked = options.debug ? checkedCache(cache, { tree, device, cells: engine, host }) : cache;
-  return { cache: checked, storage, speeds };
+  return { cache: checked, storage, pool: host?.pool, speeds };
 }

@@ -124,6 +124,8 @@ export class Fetches {
   #begin(prefix: Prefix, from: number, to: number, link: StorageLink, arrival: WaitingArrival): void {
     const { host, tree, clock, observer, isPage } = this.#options;
     const keys = prefix.keys(from, to);
+    // What the pages will stand behind would be the first to make room for them.
+    tree.use(tree.find(prefix, from).node, 0);
     const prefetch: Prefetch = new Prefetch({
       keys,
       link,
@@ -133,6 +135,7 @@ export class Fetches {
       tokensPerPage: tree.pageSize,
       leastPages: this.#leastPages,
       takeSlots: (count) => host.takeUpTo(Math.min(count, this.#freeBudget(host.pool))),
+      roomWillCome: () => this.#roomWillCome(),
       isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
       place: (index, slots) => this.#place(fetch, from + index, slots),
       onEnd: () => this.#ended(fetch, keys),
@@ -175,6 +178,13 @@ export class Fetches {
     tree.use(deepest, 0);
     for (const arrival of fetch.waiting) arrival.arrived(fetch.prefix, page, end);
     return true;
+  }
+
+  /** From fetches that are reading, and requests that wait for nothing but their turn: those go on by themselves. */
+  #roomWillCome(): boolean {
+    for (const { prefetch } of this.#live) if (prefetch.state === 'reading') return true;
+    for (const arrival of this.#arrivals) if (arrival.lockedPages > 0 && arrival.ready()) return true;
+    return false;
   }
 
   #ended(fetch: Fetch, keys: readonly string[]): void {

@@ -89,7 +89,7 @@ export class PrefixCache implements RequestCache {
 
   fill(lease: Lease, arrival: Arrival): boolean {
     const held = open(lease);
-    const sequence = this.#device.takeSequence();
+    const sequence = this.#takeSequence();
     if (sequence === undefined) return false;
     held.sequence = sequence;
     this.#device.share(held.source ?? lastOnDevice(held.node), sequence, held.deviceTokens);
@@ -168,6 +168,14 @@ export class PrefixCache implements RequestCache {
       inFlight: this.#storage?.inFlight ?? { prefetch: 0, backup: 0 },
       queued: this.#storage?.queued ?? 0,
     };
+  }
+
+  #takeSequence(): number | undefined {
+    const sequence = this.#device.takeSequence();
+    if (sequence !== undefined) return sequence;
+    // What is kept for requests that wait may be in every sequence; those may be behind this one in the order.
+    this.#storage?.unlockAll();
+    return this.#device.takeSequence();
   }
 
   /** Loads what only L2 holds into the sequence, as far as there is room. */

@@ -74,7 +74,7 @@ export class RadixTree {
       if (child.onDevice) devicePages = pages;
       if (found < child.keys.length) break;
     }
-    return { node, pages, devicePages };
+    return Object.freeze({ node, pages, devicePages });
   }
 
   /** The node on the device that goes on with most of a prefix's tokens behind what was found. Changes nothing. */

@@ -33,10 +33,10 @@ function print(report: VerifyReport): void {
   const good = report.pages - Object.values(report.reasons).reduce((sum, count) => sum + count, 0);
   const lines = [
     steps.toString(),
-    `${report.folder}: ${good} good pages, ${(report.goodBytes / 1e6).toFixed(1)} MB`,
-    `removed: ${report.removed} damaged pages${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}, ` +
-      `${report.temporaryFilesRemoved} temporary files, ${report.emptyFoldersRemoved} empty folders`,
-    `left alone: ${report.temporaryFilesInUse} files being written, ${report.foreignFiles} files that are no pages`,
+    `${report.folder}: good pages ${good}, ${(report.goodBytes / 1e6).toFixed(1)} MB`,
+    `removed: damaged pages ${report.removed}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}, ` +
+      `temporary files ${report.temporaryFilesRemoved}, empty folders ${report.emptyFoldersRemoved}`,
+    `left alone: files being written ${report.temporaryFilesInUse}, files that are no pages ${report.foreignFiles}`,
     ...report.failed.map((problem) => `failed: ${problem.path}: ${problem.reason}`),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

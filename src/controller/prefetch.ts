@@ -37,6 +37,8 @@ export interface PrefetchOptions {
   leastPages: number;
   /** Slots for so many pages, or fewer; none when there is no room now. The prefetch holds them. */
   takeSlots: (count: number) => Int32Array;
+  /** Whether room that others have now will be given back, and {@link Prefetch.retry} called then. */
+  roomWillCome: () => boolean;
   /** Whether the bytes are a page of this model for that place. */
   isPage: (page: Uint8Array, index: number) => boolean;
   /** Pages have arrived and are verified. Takes the hold of the slots over, also when it has no place for them: false. */
@@ -122,10 +124,12 @@ export class Prefetch {
   }
 
   #takeRoom(): void {
-    const { takeSlots, observer, tokensPerPage } = this.#options;
+    const { takeSlots, roomWillCome, observer, tokensPerPage } = this.#options;
     const slots = takeSlots(this.#hits);
     if (slots.length === 0) {
-      if (this.#state === 'asking') this.#go('waiting-for-room');
+      // Who waits for what never comes would keep its request from being computed.
+      if (!roomWillCome()) this.#end('no_room', this.#hits);
+      else if (this.#state === 'asking') this.#go('waiting-for-room');
       return;
     }
     if (slots.length < this.#hits)

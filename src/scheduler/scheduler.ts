@@ -150,6 +150,7 @@ export class Scheduler {
       this.#enqueue(request);
     } catch (error) {
       if (request.aborted) return;
+      request.arrival.leave();
       this.#requests.delete(request.id);
       this.#output.failed(request.id, toFailure(error));
     }
@@ -234,6 +235,8 @@ export class Scheduler {
       const work = planStep(this.#running, { ...this.#limits, batchTokens, freeCells });
       const needed = work.reduce((sum, { tokens }) => sum + tokens, 0);
       if (needed > 0 && this.#cache.makeRoom(needed)) return work;
+      // What is kept for requests that wait is not counted, and must not stop those that run.
+      if (needed === 0 && this.#cache.makeRoom(freeCells + 1)) continue;
       // Cells that a request shares with what is cached are not freed by evicting that: there were fewer than counted.
       if (this.#cache.availableCells < freeCells) continue;
       this.#putBackYoungest();

@@ -15,6 +15,7 @@ import { systemClock } from '../shared/clock.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import type { CacheOptions, SchedulerLimits } from '../shared/messages.ts';
 import { VERSION } from '../shared/version.ts';
+import { createDriver } from '../storage/factory.ts';
 import { type ChatSupport, loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import { PrefixIndex } from '../tokenizer-manager/prefix-index.ts';
 import { PrefixRouter } from '../tokenizer-manager/prefix-router.ts';
@@ -94,8 +95,8 @@ const RANK_GRACE_MS = 5_000;
 /**
  * Starts a server: model, ranks, HTTP, in this order; when one fails nothing is left behind.
  *
- * @throws `bad_option`, `model_file`, `model_unsupported`, `library_missing`, `library_mismatch`, `engine_failed`,
- *   `port_in_use`, `listen_failed`
+ * @throws `bad_option`, `storage_config`, `storage_unknown_backend`, `model_file`, `model_unsupported`,
+ *   `library_missing`, `library_mismatch`, `engine_failed`, `port_in_use`, `listen_failed`
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { log } = options;
@@ -187,6 +188,7 @@ async function cacheOptions(
 ): Promise<CacheOptions> {
   const { storageBackend, storageConfig, prefetchPolicy } = options;
   const { backend: config, prefetch } = parseStorageConfig(storageConfig, prefetchPolicy);
+  if (storageBackend !== undefined) checkStorage(options, storageBackend, config);
   const storage =
     storageBackend === undefined ? undefined : { backend: storageBackend, config: JSON.stringify(config) };
   return {
@@ -202,6 +204,15 @@ async function cacheOptions(
       ? { storage, modelFingerprint: await modelFingerprint(modelPath, options.fingerprintMode, {}) }
       : {}),
   };
+}
+
+/** At start a wrong configuration is refused. A store that cannot be reached is none: the ranks serve without it. */
+function checkStorage({ cache }: ServerOptions, backend: string, config: Record<string, unknown>): void {
+  if (!cache.hierarchical) {
+    const reason = '--hicache-storage-backend needs the hierarchical cache, which is disabled.';
+    throw failure('bad_option', { reason });
+  }
+  createDriver(backend, config);
 }
 
 /** At start a broken template is the operator's business, not a client's. */

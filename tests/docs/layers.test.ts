@@ -7,7 +7,7 @@ const source = path.join(import.meta.dirname, '../../src');
 /** What each folder may import from, besides itself and `shared`. */
 const KNOWS: Record<string, string[]> = {
   cli: ['server', 'engine', 'models', 'storage', 'cache'],
-  server: ['tokenizer-manager', 'ranks', 'cache', 'engine'],
+  server: ['tokenizer-manager', 'ranks', 'cache', 'storage', 'engine'],
   'tokenizer-manager': ['ranks', 'engine'],
   ranks: ['transport', 'scheduler', 'cache', 'controller', 'storage', 'engine'],
   scheduler: ['cache', 'engine'],

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createDriver } from '../../src/storage/factory.ts';
+import { namespaceLayer } from '../../src/storage/layers/namespace.ts';
 import { bytes, has, never, outcome, pageKey, read, write } from './support/calls.ts';
 import { replaceFileSystem } from './support/file-system-faults.ts';
 import { bytesIn, filesIn, temporaryFolder } from './support/folders.ts';
@@ -97,6 +98,18 @@ test('O5: whatever is written, read and restarted, the folder is never larger th
     }),
     { numRuns: 60, seed: 20261101 },
   );
+});
+
+test('O5: a smaller max_size holds from the start on, before anything is asked', async () => {
+  const folder = await temporaryFolder();
+  const before = await open(folder);
+  await fill(before, 10);
+  await before.close();
+  const store = createDriver('file', { path: folder, max_size: 3500, min_free_space: 0 });
+  await namespaceLayer('model')(store).open(never);
+  await expect.poll(() => store.usage?.()?.usedBytes).toBe(3000);
+  expect(await bytesIn(folder)).toBe(3000);
+  await store.close();
 });
 
 test('O5: there is a quota when none is configured', async () => {

@@ -140,8 +140,8 @@ test('`tierkv storage verify` repairs a folder and says what it did, for people 
   await cp(folder, copy, { recursive: true, preserveTimestamps: true });
   const plain = await tierkv(['verify', '--path', folder]);
   expect(plain).toMatchObject({ code: 0, stderr: '' });
-  expect(plain.stdout).toContain('17 good pages');
-  expect(plain.stdout).toContain('removed: 6 damaged pages (');
+  expect(plain.stdout).toContain('good pages 17');
+  expect(plain.stdout).toContain('removed: damaged pages 6 (');
   const json = await tierkv(['verify', '--json'], { SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR: copy });
   expect(json).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(json.stdout)).toMatchObject({ folder: copy, pages: 23, removed: 6 });

@@ -8,8 +8,14 @@ interface Sleeper {
 
 /** Time that moves only inside {@link advance}, from one sleeper to the next: a day passes in seconds. */
 export class VirtualClock implements Clock {
+  readonly #settle: () => Promise<unknown>;
   #now = 0;
   #sleepers: Sleeper[] = [];
+
+  /** @param settle lets everything run that takes no time */
+  constructor(settle: () => Promise<unknown> = () => setImmediate()) {
+    this.#settle = settle;
+  }
 
   now(): number {
     return this.#now;
@@ -41,12 +47,12 @@ export class VirtualClock implements Clock {
   /** Lets time pass, and everything that it wakes run, until the time is over. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
-    await setImmediate();
+    await this.#settle();
     for (let next = this.#sleepers[0]; next && next.at <= end; next = this.#sleepers[0]) {
       this.#sleepers.shift();
       this.#now = next.at;
       next.wake();
-      await setImmediate();
+      await this.#settle();
     }
     this.#now = end;
   }

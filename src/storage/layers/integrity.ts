@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import { slice, totalBytes } from '../buffers.ts';
-import type { Read, ReadResult, StorageDriver, StorageLayer, Write } from '../driver.ts';
+import type { Read, ReadResult, StorageDriver, StorageLayer, Write, WriteResult } from '../driver.ts';
 import { isKey, notAKey } from '../keys.ts';
 import { failed } from '../results.ts';
 import { checksumHolds, decodeHeader, encodeHeader, HEADER_BYTES, type Rejection } from './page-header.ts';
@@ -25,17 +26,48 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
         ...base.capabilities,
         largestValue: base.capabilities.largestValue - HEADER_BYTES,
       }),
-      read: (reads, signal) => readVerified(base, options, reads, signal),
+      async read(reads, signal) {
+        const portions = chunks(reads).map((portion) => readVerified(base, options, portion, signal));
+        return (await Promise.all(portions)).flat();
+      },
       async write(writes, signal) {
-        const results = await base.write(
-          writes.filter(({ key }) => isKey(key)).map((write) => withHeader(write, options.fingerprint)),
-          signal,
-        );
-        let next = 0;
-        return writes.map(({ key }) => (isKey(key) ? results[next++]! : notAKey()));
+        const portions: Promise<WriteResult[]>[] = [];
+        for (const portion of chunks(writes)) {
+          const good: Write[] = [];
+          for (const write of portion.filter(({ key }) => isKey(key))) {
+            good.push(withHeader(write, options.fingerprint));
+            await setImmediate();
+          }
+          portions.push(writeGood(base, portion, good, signal));
+        }
+        return (await Promise.all(portions)).flat();
       },
     };
   };
+}
+
+/**
+ * Pages in one call of the driver, so that some are verified while others are read. Between two checksums, which take
+ * a tenth of a millisecond each, everything else in this process has its turn: that is also what keeps reads going.
+ */
+const PORTION = 8;
+
+function chunks<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / PORTION) }, (_, i) =>
+    items.slice(i * PORTION, (i + 1) * PORTION),
+  );
+}
+
+/** Answers for all of `writes`; those that are not in `good` have no key. */
+async function writeGood(
+  driver: StorageDriver,
+  writes: readonly Write[],
+  good: readonly Write[],
+  signal: AbortSignal,
+): Promise<WriteResult[]> {
+  const results = await driver.write(good, signal);
+  let next = 0;
+  return writes.map(({ key }) => (isKey(key) ? results[next++]! : notAKey()));
 }
 
 function withHeader({ key, parts }: Write, fingerprint: string): Write {
@@ -55,14 +87,17 @@ async function readVerified(
     signal,
   );
   const rejected = new Set<string>();
-  const verified = results.map((result, i): ReadResult => {
+  const verified: ReadResult[] = [];
+  for (const [i, result] of results.entries()) {
     const { key } = reads[i]!;
     const outcome = verify(reads[i]!, headers[i]!, fingerprint, result);
-    if (typeof outcome === 'object') return outcome;
-    rejected.add(key);
-    onRejected(outcome, key);
-    return { status: 'miss' };
-  });
+    if (typeof outcome === 'string') {
+      rejected.add(key);
+      onRejected(outcome, key);
+    }
+    verified.push(typeof outcome === 'string' ? { status: 'miss' } : outcome);
+    await setImmediate();
+  }
   // Its answer changes nothing: where the value stays, the next read rejects it again.
   if (rejected.size > 0) await driver.remove([...rejected], signal);
   return verified;

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
-import { access, stat, statfs, unlink } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { failure } from '../../../shared/errors.ts';
 import { totalBytes } from '../../buffers.ts';
-import { keyedLock, type Limiter, limiter, unlessAborted } from '../../concurrency.ts';
+import { type Limiter, limiter, unlessAborted } from '../../concurrency.ts';
 import type {
   Failed,
   HasResult,
@@ -24,10 +24,9 @@ import { readPage, writePage } from './page-file.ts';
 import { PageIndex } from './page-index.ts';
 import { namespaceOf, pagePath } from './paths.ts';
 import { NoRoom, Quota } from './quota.ts';
-import { scan } from './scan.ts';
-import { UseTimes } from './use-times.ts';
+import { Shelf } from './shelf.ts';
 
-/** Files at a time, each for reading, writing and scanning. More would only take threads from llama.cpp. */
+/** Files at a time, for reading and for writing. More would only take threads from llama.cpp. */
 const PARALLEL = 8;
 
 interface Opened {
@@ -48,14 +47,12 @@ export class FileDriver implements StorageDriver {
   readonly #root: string;
   readonly #options: FileOptions;
   readonly #index: PageIndex;
-  readonly #times: UseTimes;
+  readonly #shelf: Shelf;
   // Apart, so that a read never waits behind writes that wait for room.
   readonly #reading = limiter(PARALLEL);
   readonly #writing = limiter(PARALLEL);
-  readonly #scanLimit = limiter(PARALLEL);
-  readonly #lock = keyedLock();
   readonly #closing = new AbortController();
-  /** Calls and scans that {@link close} waits for. */
+  /** Calls that {@link close} waits for. */
   readonly #running = new Set<Promise<unknown>>();
   /** By name: resolves when it was scanned and is within the quota. */
   readonly #namespaces = new Map<string, Promise<void>>();
@@ -68,19 +65,14 @@ export class FileDriver implements StorageDriver {
     this.#root = folderOf(options);
     this.#options = options;
     this.#index = new PageIndex(now);
-    this.#times = new UseTimes(this.#root, this.#index, this.#scanLimit);
+    this.#shelf = new Shelf(this.#root, this.#index, this.#closing.signal);
   }
 
   async open(): Promise<void> {
     try {
       const limits = await prepareFolder(this.#root, this.#options);
       await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
-      const shelf = {
-        scan: () => this.#scan(),
-        evict: (key: string) => this.#evict(key),
-        freeDiskBytes: () => this.#freeDiskBytes(),
-      };
-      this.#open = { limits, quota: new Quota(limits, this.#index, shelf) };
+      this.#open = { limits, quota: new Quota(limits, this.#index, this.#shelf) };
     } catch (error) {
       throw failure('storage_failed', { backend: this.name, reason: messageOf(error) }, { cause: error });
     }
@@ -89,7 +81,7 @@ export class FileDriver implements StorageDriver {
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.allSettled(this.#running);
-    await this.#times.write();
+    await this.#shelf.settle();
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
@@ -118,7 +110,7 @@ export class FileDriver implements StorageDriver {
 
   remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
     return this.#each(this.#writing, keys, String, signal, async (key) => ({
-      status: (await this.#unlink(key)) ? 'removed' : 'miss',
+      status: (await this.#shelf.remove(key)) ? 'removed' : 'miss',
     }));
   }
 
@@ -127,7 +119,7 @@ export class FileDriver implements StorageDriver {
       if (!this.#open) throw new Error('It is not open.');
       const both = AbortSignal.any([signal, this.#closing.signal]);
       both.throwIfAborted();
-      return await this.#track(listPages(this.#root, cursor, both));
+      return await listPages(this.#root, cursor, both);
     } catch (error) {
       throw failure('storage_failed', { backend: this.name, reason: messageOf(error) }, { cause: error });
     }
@@ -153,7 +145,7 @@ export class FileDriver implements StorageDriver {
     const one = async (item: T): Promise<R | Failed> => {
       try {
         if (!isKey(keyOf(item))) return notAKey();
-        this.#useNamespace(namespaceOf(keyOf(item)), open.quota);
+        this.#useNamespace(namespaceOf(keyOf(item)), open);
         return await limit(async () => {
           both.throwIfAborted();
           return await work(item, both, open);
@@ -164,7 +156,9 @@ export class FileDriver implements StorageDriver {
         return error instanceof NoRoom ? failed(error.kind, error.message) : failedBy(error);
       }
     };
-    return this.#track(Promise.all(items.map(one)));
+    const call = Promise.all(items.map(one)).finally(() => this.#running.delete(call));
+    this.#running.add(call);
+    return call;
   }
 
   async #hasOne(key: string, { metadataMs }: FileLimits): Promise<HasResult> {
@@ -192,25 +186,32 @@ export class FileDriver implements StorageDriver {
     if (bytes > this.capabilities.largestValue) return failed('size', 'The value is too large.');
     await unlessAborted(this.#namespaces.get(namespaceOf(key)) ?? Promise.resolve(), signal);
     // One of another length is not the same value: it was cut off.
-    const isThere = async () => (await this.#sizeOnDisk(key)) === bytes;
-    const stored =
-      !(await isThere()) &&
-      // The lock comes after the room: an eviction waits for locks.
-      (await quota.withRoom(key, bytes, signal, () =>
-        this.#lock(key, async () => {
-          if (false) return false;
-          await writePage(pagePath(this.#root, key), parts, signal);
-          return true;
-        }),
-      ));
-    if (stored) return { status: 'stored' };
+    const began = this.#index.tick();
+    if ((await this.#sizeOnDisk(key)) === bytes) return this.#exists(key);
+    // Before the lock: an eviction that makes room waits for locks.
+    const room = await quota.reserve(key, bytes, signal);
+    try {
+      return await this.#shelf.lock(key, async () => {
+        // Another call of this process has written it meanwhile.
+        if (this.#index.wasSeenSince(key, began) && this.#index.bytesOf(key) === bytes)
+          return this.#exists(key);
+        await writePage(pagePath(this.#root, key), parts, signal);
+        room.fill();
+        return { status: 'stored' };
+      });
+    } finally {
+      room.release();
+    }
+  }
+
+  #exists(key: string): WriteResult {
     this.#use(key);
     return { status: 'exists' };
   }
 
   #use(key: string): void {
     this.#index.touch(key);
-    this.#times.writeSometimes();
+    this.#shelf.times.writeSometimes();
   }
 
   async #sizeOnDisk(key: string): Promise<number | undefined> {
@@ -224,62 +225,11 @@ export class FileDriver implements StorageDriver {
   }
 
   /** A namespace that is used for the first time is scanned, and the quota then holds for its pages too. */
-  #useNamespace(namespace: string, quota: Quota): void {
+  #useNamespace(namespace: string, { quota }: Opened): void {
     if (this.#namespaces.has(namespace)) return;
-    // Closing is all that ends a scan; a write that waits for it then sees that for itself.
-    const ready = quota.enforce().catch(() => {});
-    this.#namespaces.set(namespace, ready);
+    this.#shelf.addNamespace(namespace);
     this.#scanning++;
-    void this.#track(ready).then(() => this.#scanning--);
-  }
-
-  async #scan(): Promise<number> {
-    await this.#times.write();
-    const namespaces = new Set(this.#namespaces.keys());
-    const began = this.#index.scanBegins();
-    const found = await scan(this.#root, namespaces, this.#scanLimit, this.#closing.signal, began);
-    this.#index.scanEnds(began, found, namespaces);
-    return found.temporaryBytes;
-  }
-
-  async #evict(key: string): Promise<boolean> {
-    this.#closing.signal.throwIfAborted();
-    return this.#unlink(key).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  /** Whether the file was there. Throws the system's error; a file that stays is still counted. */
-  #unlink(key: string): Promise<boolean> {
-    return this.#lock(key, async () => {
-      const wasThere = await unlink(pagePath(this.#root, key)).then(
-        () => true,
-        (error) => {
-          if (isAbsent(error)) return false;
-          throw error;
-        },
-      );
-      this.#index.drop(key);
-      return wasThere;
-    });
-  }
-
-  async #freeDiskBytes(): Promise<number> {
-    try {
-      const { bavail, bsize } = {bavail:1e12,bsize:1};
-      return bavail * bsize;
-    } catch (error) {
-      // Removed under it: the write makes it anew.
-      if (isAbsent(error)) return Number.POSITIVE_INFINITY;
-      throw error;
-    }
-  }
-
-  /** Has {@link close} wait for it. */
-  #track<T>(work: Promise<T>): Promise<T> {
-    const done = work.finally(() => this.#running.delete(done));
-    this.#running.add(done);
-    return done;
+    const ready = this.#shelf.goesOn(quota.enforce()).then(() => void this.#scanning--);
+    this.#namespaces.set(namespace, ready);
   }
 }

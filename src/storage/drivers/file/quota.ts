@@ -7,12 +7,22 @@ import type { PageIndex } from './page-index.ts';
 const SCAN_EVERY = 1 / 16;
 
 /** What the quota needs done. */
-export interface Shelf {
+export interface Upkeep {
   /** Brings the index up to date, and tells what other processes are writing at this moment, in bytes. */
   scan(): Promise<number>;
   /** Removes a page; false where it could not be. */
   evict(key: string): Promise<boolean>;
   freeDiskBytes(): Promise<number>;
+  /** Is told of work that nobody waits for. */
+  goesOn(work: Promise<void>): Promise<void>;
+}
+
+/** Room for one page, until one of these is called. */
+export interface Room {
+  /** The page was written: it is in the index now. */
+  fill(): void;
+  /** Nothing was written, or it is in the index already. */
+  release(): void;
 }
 
 /** There is no room for a value. */
@@ -32,14 +42,14 @@ export class NoRoom extends Error {
 export class Quota {
   readonly #limits: FileLimits;
   readonly #index: PageIndex;
-  readonly #shelf: Shelf;
+  readonly #shelf: Upkeep;
   readonly #alone = limiter(1);
   #reserved = 0;
   #others = 0;
   #writtenSinceScan = 0;
   #stuck = 0;
 
-  constructor(limits: FileLimits, index: PageIndex, shelf: Shelf) {
+  constructor(limits: FileLimits, index: PageIndex, shelf: Upkeep) {
     this.#limits = limits;
     this.#index = index;
     this.#shelf = shelf;
@@ -63,39 +73,32 @@ export class Quota {
     });
   }
 
-  /**
-   * Runs a write within room of its own. Throws {@link NoRoom}, the signal's reason, or what the write throws.
-   *
-   * @param write answers whether it wrote the page, which then stands in the index
-   */
-  async withRoom(
-    key: string,
-    bytes: number,
-    signal: AbortSignal,
-    write: () => Promise<boolean>,
-  ): Promise<boolean> {
+  /** Takes room for a page. Throws {@link NoRoom}, the signal's reason, or the system's error. */
+  async reserve(key: string, bytes: number, signal: AbortSignal): Promise<Room> {
     const { maxBytes } = this.#limits;
     if (bytes > maxBytes) throw new NoRoom('size', `The value is larger than max_size (${maxBytes} bytes).`);
     await this.#reserve(bytes, signal);
-    try {
-      const written = await write();
-      if (written) {
-        this.#index.put(key, bytes);
-        this.#writtenSinceScan += bytes;
-      }
-      return written;
-    } finally {
-      this.#reserved -= bytes;
-    }
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) this.#reserved -= bytes;
+      isHeld = false;
+    };
+    const fill = () => {
+      release();
+      this.#index.put(key, bytes);
+      this.#writtenSinceScan += bytes;
+      if (this.#writtenSinceScan >= SCAN_EVERY * maxBytes) this.#scanSoon();
+    };
+    return { fill, release };
   }
 
   async #reserve(bytes: number, signal: AbortSignal): Promise<void> {
-    if (!this.#scanIsDue && (await this.#take(bytes, signal))) return;
+    if (await this.#take(bytes, signal)) return;
     // A caller that leaves while it waits here takes nothing: the signal is looked at wherever room is taken.
     await unlessAborted(
       this.#alone(async () => {
         signal.throwIfAborted();
-        if (!this.#scanIsDue && (await this.#take(bytes, signal))) return;
+        if (await this.#take(bytes, signal)) return;
         await this.#scan();
         if (await this.#take(bytes, signal)) return;
         await this.#makeRoom(bytes, signal);
@@ -104,10 +107,6 @@ export class Quota {
       }),
       signal,
     );
-  }
-
-  get #scanIsDue(): boolean {
-    return this.#writtenSinceScan >= SCAN_EVERY * this.#limits.maxBytes;
   }
 
   async #take(bytes: number, signal: AbortSignal): Promise<boolean> {
@@ -132,6 +131,12 @@ export class Quota {
 
   async #beyondDisk(bytes: number): Promise<number> {
     return this.#limits.minFreeBytes + this.#reserved + bytes - (await this.#shelf.freeDiskBytes());
+  }
+
+  /** Nobody waits for it: the quota is exact for what is written here, and others' writes come a little later. */
+  #scanSoon(): void {
+    this.#writtenSinceScan = 0;
+    void this.#shelf.goesOn(this.#alone(() => this.#scan()));
   }
 
   async #scan(): Promise<void> {

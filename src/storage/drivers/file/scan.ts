@@ -6,6 +6,9 @@ import { isAbsent } from './file-errors.ts';
 import { isShard, keyOfFile } from './paths.ts';
 import { isOwnTemporary, isStale, isTemporary } from './temporary-files.ts';
 
+/** Shards at a time: a portion of a scan, between which it can be ended. */
+const TOGETHER = 8;
+
 export interface Scan {
   pages: Map<string, { bytes: number; modified: number }>;
   /** Of what other processes are writing. */
@@ -43,12 +46,24 @@ export async function scan(
     else await unlink(place).catch(() => (found.temporaryBytes += stats.size));
   }
 
+  async function lookAtShard(namespace: string, shard: string): Promise<void> {
+    const files = await limit(() => entries(path.join(root, namespace, shard)));
+    const looks = files
+      .filter((file) => file.isFile())
+      .map(
+        ({ name }) =>
+          () =>
+            look(namespace, shard, name),
+      );
+    await Promise.all(looks.map(limit));
+  }
+
   for (const namespace of namespaces) {
-    for (const shard of await entries(path.join(root, namespace))) {
+    const folders = (await entries(path.join(root, namespace))).filter((entry) => entry.isDirectory());
+    const shards = folders.map(({ name }) => name).filter(isShard);
+    for (let i = 0; i < shards.length; i += TOGETHER) {
       signal.throwIfAborted();
-      if (!shard.isDirectory() || !isShard(shard.name)) continue;
-      const files = (await entries(path.join(root, namespace, shard.name))).filter((file) => file.isFile());
-      await Promise.all(files.map((file) => limit(() => look(namespace, shard.name, file.name))));
+      await Promise.all(shards.slice(i, i + TOGETHER).map((shard) => lookAtShard(namespace, shard)));
     }
   }
   return found;
