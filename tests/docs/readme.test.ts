@@ -60,11 +60,16 @@ describe('the README', () => {
     expect(firstLines.at(-1)).toBe(shown.find(({ command }) => command === 'npm start')?.output);
   });
 
-  test('the curl command answers in the shape that it shows', async () => {
-    const curl = shown.find(({ command }) => command.startsWith('curl'));
-    const { stdout } = await shell(curl?.command ?? 'false');
-    const [answer, example]: unknown[] = [JSON.parse(stdout), JSON.parse(curl?.output ?? '')];
-    expect(shapeOf(answer)).toEqual(shapeOf(example));
+  const curls = shown.filter(({ command }) => command.startsWith('curl'));
+  test.each(curls)('a curl command answers in the shape that it shows', async ({ command, output }) => {
+    const { stdout } = await shell(command);
+    expect(shapeOf(JSON.parse(stdout))).toEqual(shapeOf(JSON.parse(output)));
+  });
+
+  test('the same question is cached the second time, as it shows', async () => {
+    const cachedIn = (text: string) => JSON.parse(text).usage.prompt_tokens_details.cached_tokens as number;
+    expect(curls.map(({ output }) => cachedIn(output))).toEqual([0, 14]);
+    expect(cachedIn((await shell(curls[0]?.command ?? 'false')).stdout)).toBe(14);
   });
 
   test('the program with the openai client streams text', async () => {
@@ -83,25 +88,36 @@ describe('the README', () => {
     expect((await shell(version?.command ?? 'false')).stdout.trim()).toBe(version?.output);
   });
 
+  /** Starts what the README says, on a free port, and asks it which models it serves. */
+  async function servedBy(command: string): Promise<string[]> {
+    const started = spawn('sh', ['-c', `exec ${command} --port 0`], { cwd: root });
+    const gone = new Promise((resolve) => started.once('exit', resolve));
+    try {
+      for await (const line of createInterface({ input: started.stdout })) {
+        if (!line.startsWith('http')) continue;
+        const { data } = (await (await fetch(`${line}/v1/models`)).json()) as { data: { id: string }[] };
+        return data.map(({ id }) => id);
+      }
+      return [];
+    } finally {
+      started.kill('SIGTERM');
+      await gone;
+    }
+  }
+
   test('a model of the user’s own is served', async () => {
     const command = commands.find((line) => line.includes('--model-path')) ?? 'false';
-    const model = await ensureModel('tiny-qwen2');
-    const own = spawn('sh', ['-c', `exec ${command.replace('path/to/model.gguf', `${model} --port 0`)}`], {
-      cwd: root,
-    });
-    const gone = new Promise((resolve) => own.once('exit', resolve));
-    for await (const line of createInterface({ input: own.stdout })) {
-      if (!line.startsWith('http')) continue;
-      const { data } = (await (await fetch(`${line}/v1/models`)).json()) as { data: { id: string }[] };
-      expect(data.map(({ id }) => id)).toEqual(['tierkv-tiny-qwen2']);
-      break;
-    }
-    own.kill('SIGTERM');
-    await gone;
+    const own = command.replace('path/to/model.gguf', await ensureModel('tiny-qwen2'));
+    expect(await servedBy(own)).toEqual(['tierkv-tiny-qwen2']);
+  });
+
+  test('a server with a storage backend starts', async () => {
+    const command = commands.find((line) => line.includes('--hicache-storage-backend')) ?? 'false';
+    expect(await servedBy(command)).toEqual(['tierkv-tiny']);
   });
 
   // `npm test` and `npm run check` are what CI itself runs.
-  const others = commands.filter((line) => !/--model-path|npm test|npm run check/.test(line));
+  const others = commands.filter((line) => !/^npm start|npm test|npm run check/.test(line));
   test.each(others)('%s runs', { timeout: 300_000 }, async (command) => {
     const short = command.startsWith('npm run bench') ? `${command} -- --quick` : command;
     await expect(shell(short)).resolves.toBeDefined();
