@@ -8,7 +8,9 @@ import { findLibrary } from '../../src/engine/llama/library.ts';
 import { loadLibrary, silentLog } from '../../src/engine/llama/load.ts';
 import { loadModel } from '../../src/engine/llama/model.ts';
 import { SequenceLedger } from '../../src/engine/sequence-ledger.ts';
-import { SETTINGS, SHAPES, type Shape, type Speed, uniquePrompt } from './shapes.ts';
+import { uniquePrompt } from '../support/prompts.ts';
+import type { Shape, Speed } from '../support/throughput.ts';
+import { SETTINGS, SHAPES } from './shapes.ts';
 
 const [modelPath] = process.argv.slice(2);
 if (!modelPath) throw new Error('Usage: direct.ts <model>');

@@ -139,8 +139,9 @@ export class Fetches {
       isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
       place: (index, slots) => this.#place(fetch, from + index, slots),
       onEnd: () => this.#ended(fetch, keys),
-      betweenSteps: (change) => {
-        this.#changes.push(change);
+      whenPlaceable: (place) => {
+        if (this.#isOnHost(prefix, to)) return place();
+        this.#changes.push(place);
         this.#options.onProgress();
       },
     });
@@ -150,12 +151,26 @@ export class Fetches {
     prefetch.start();
   }
 
-  /** Derived from what is there: nothing is added up by hand. */
+  /**
+   * Derived from what is there: nothing is added up by hand. Slots that are in use and not the tree's are those of
+   * transfers, also of ended ones that the driver has not let go of.
+   */
   #freeBudget(pool: HostPool): number {
-    let taken = 0;
-    for (const { prefetch } of this.#live) taken += prefetch.pages;
-    for (const arrival of this.#arrivals) taken += arrival.lockedPages;
+    let taken = pool.capacity - pool.free - this.#options.tree.hostPages;
+    const kept = new Map<string, number>();
+    for (const arrival of this.#arrivals)
+      for (const [end, pages] of arrival.kept) kept.set(end, Math.max(pages, kept.get(end) ?? 0));
+    for (const pages of kept.values()) taken += pages;
     return Math.max(0, Math.floor(pool.capacity * BUDGET) - taken);
+  }
+
+  /**
+   * Whether the host holds all that is cached of the first pages of a prefix. If not, cells must be copied first, which
+   * no batch may be in.
+   */
+  #isOnHost(prefix: Prefix, pages: number): boolean {
+    const { node } = this.#options.tree.find(prefix, pages);
+    return node.isRoot || node.onHost;
   }
 
   /** Puts pages into the tree, behind their prefix. What came there meanwhile is left alone. */
@@ -164,12 +179,16 @@ export class Fetches {
     const { prefix } = fetch;
     const end = page + slots.length;
     const found = tree.find(prefix, end);
-    const known = Math.min(found.pages - page, slots.length);
-    if (known > 0) host.pool.release(slots.subarray(0, known));
-    const rest = slots.subarray(Math.max(0, known));
+    if (found.pages < page) {
+      host.pool.release(slots);
+      return false;
+    }
+    const known = found.pages - page;
+    host.pool.release(slots.subarray(0, known));
+    const rest = slots.subarray(known);
     const parent = tree.splitAt(found, prefix);
     // The host's nodes form a tree from the root: what is on the device alone is copied first.
-    const fits = found.pages >= page && (rest.length === 0 || host.backup(parent));
+    const fits = rest.length === 0 || host.backup(parent);
     const node = fits && rest.length > 0 ? tree.add(parent, prefix, found.pages, end) : undefined;
     if (node) tree.putOnHost(node, rest);
     else host.pool.release(rest);
@@ -183,13 +202,14 @@ export class Fetches {
   /** From fetches that are reading, and requests that wait for nothing but their turn: those go on by themselves. */
   #roomWillCome(): boolean {
     for (const { prefetch } of this.#live) if (prefetch.state === 'reading') return true;
-    for (const arrival of this.#arrivals) if (arrival.lockedPages > 0 && arrival.ready()) return true;
+    for (const arrival of this.#arrivals) if (arrival.kept.length > 0 && arrival.ready()) return true;
     return false;
   }
 
   #ended(fetch: Fetch, keys: readonly string[]): void {
     const { tree, reading, onProgress } = this.#options;
-    for (const key of keys) this.#byKey.delete(key);
+    // Where what was there when this one began has left since, another one may fetch its keys, too.
+    for (const key of keys) if (this.#byKey.get(key) === fetch) this.#byKey.delete(key);
     this.#live.delete(fetch);
     const { placed, age } = fetch.prefetch;
     if (placed > 0) reading.rate.measured(placed * tree.pageSize, age);

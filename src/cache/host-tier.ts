@@ -10,7 +10,7 @@ export class HostTier {
   readonly #tree: RadixTree;
   readonly #device: DeviceTier;
   readonly #mover: PageMover;
-  /** Told of pages that came from the device; they may be held and stored. */
+  /** Told of pages that came from the device, and of those that are used again; they may be held and stored. */
   onBackup: ((keys: readonly string[], slots: Int32Array) => void) | undefined;
   /** Tokens that left L2 to make room. */
   evictedTokens = 0;
@@ -38,6 +38,12 @@ export class HostTier {
     this.#tree.putOnHost(kept, slots);
     this.onBackup?.(kept.keys, slots);
     return whole;
+  }
+
+  /** Tells of what L2 holds of a way again: what could not be stored when it came may be by now. */
+  offerAgain(node: Node): void {
+    if (node.parent) this.offerAgain(node.parent);
+    if (node.slots) this.onBackup?.(node.keys, node.slots);
   }
 
   /** Extends a sequence of `from` tokens by the pages of slots; false when that is not possible, and nothing changed. */

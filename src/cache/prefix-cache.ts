@@ -99,6 +99,7 @@ export class PrefixCache implements RequestCache {
     this.#load(held, arrival);
     for (let at: Node | undefined = held.node; at; at = at.parent) at.hits++;
     this.#tree.use(held.node, held.priority);
+    this.#host?.offerAgain(held.node);
     this.#writeThrough(held.node);
     return true;
   }

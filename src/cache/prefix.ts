@@ -84,10 +84,18 @@ export class Prefix {
   }
 }
 
+/** So many tokens are compared as bytes first: for those that are all equal, which is the usual case, that is far quicker. */
+const MANY = 512;
+
 /** How many tokens of `a` from `aFrom` on equal those of `b` from `bFrom` on. */
 export function commonLength(a: Int32Array, aFrom: number, b: Int32Array, bFrom: number): number {
   const most = Math.min(a.length - aFrom, b.length - bFrom);
+  if (most >= MANY && bytesOf(a, aFrom, most).equals(bytesOf(b, bFrom, most))) return most;
   let same = 0;
   while (same < most && a[aFrom + same] === b[bFrom + same]) same++;
   return same;
+}
+
+function bytesOf(tokens: Int32Array, from: number, count: number): Buffer {
+  return Buffer.from(tokens.buffer, tokens.byteOffset + 4 * from, 4 * count);
 }

@@ -25,7 +25,6 @@ interface WaitingArrivalOptions {
 /** One request that may wait for the storage. No page is asked for twice for it. */
 export class WaitingArrival implements Arrival {
   readonly #options: WaitingArrivalOptions;
-  readonly #began: number;
   readonly #timer = new AbortController();
   readonly #fetched: PageRange[] = [];
   /** Leading pages that were asked for, or needed not be. */
@@ -34,21 +33,23 @@ export class WaitingArrival implements Arrival {
   #left = false;
   /** Milliseconds; undefined before the first fetch. */
   #patience: number | undefined;
+  /** Its patience has ended. */
+  #late = false;
   /** The end of what has arrived: kept until the request is admitted. */
   #locked: Node | undefined;
 
   constructor(options: WaitingArrivalOptions) {
     this.#options = options;
-    this.#began = options.clock.now();
   }
 
-  /** Pages that are kept for it. */
-  get lockedPages(): number {
-    return this.#locked ? this.#fetched.reduce((sum, { from, to }) => sum + to - from, 0) : 0;
+  /** The fetched pages that are kept for it: the key of the last one, and how many. Requests may share them. */
+  get kept(): (readonly [end: string, pages: number])[] {
+    const { prefix } = this.#options;
+    return this.#locked ? this.#fetched.map(({ from, to }) => [prefix.key(to - 1), to - from]) : [];
   }
 
   ready(): boolean {
-    return !this.#waiting || this.#options.clock.now() - this.#began >= (this.#patience ?? 0);
+    return !this.#waiting || this.#late;
   }
 
   fetchedTokens(from: number, to: number): number {
@@ -77,8 +78,12 @@ export class WaitingArrival implements Arrival {
     this.#asked = range.to;
     if (this.#patience !== undefined) return;
     this.#patience = patience(settings, (range.to - range.from) * tree.pageSize);
-    if (this.#patience > 0 && this.#patience < Number.POSITIVE_INFINITY)
-      void clock.sleep(this.#patience, this.#timer.signal).then(onProgress);
+    if (this.#patience === 0) this.#late = true;
+    else if (this.#patience < Number.POSITIVE_INFINITY)
+      void clock.sleep(this.#patience, this.#timer.signal).then(() => {
+        this.#late = true;
+        onProgress();
+      });
   }
 
   /** Pages of another prefix, or this one, have come to L2. Those that are its own are kept for it. */

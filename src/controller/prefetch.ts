@@ -44,8 +44,8 @@ export interface PrefetchOptions {
   /** Pages have arrived and are verified. Takes the hold of the slots over, also when it has no place for them: false. */
   place: (index: number, slots: Int32Array) => boolean;
   onEnd: () => void;
-  /** Calls back when the tree and the cells may be changed: between two steps. */
-  betweenSteps: (change: () => void) => void;
+  /** Calls back when pages can be placed: at once, or between two steps. */
+  whenPlaceable: (place: () => void) => void;
 }
 
 /**
@@ -71,11 +71,6 @@ export class Prefetch {
 
   get state(): PrefetchState {
     return this.#state;
-  }
-
-  /** Pages that are or will be in L2 because of it. */
-  get pages(): number {
-    return this.#state === 'asking' || this.#state === 'waiting-for-room' ? 0 : this.#hits;
   }
 
   /** Pages that have arrived. */
@@ -116,8 +111,7 @@ export class Prefetch {
       hits += missing < 0 ? results.length : missing;
       if (missing >= 0 || results.length < batch.length) break;
     }
-    const absent = keys[hits];
-    if (absent !== undefined) link.unlearn(absent);
+    this.#unlearnFrom(hits);
     this.#hits = hits;
     if (hits < leastPages) return this.#end('miss', 0);
     this.#takeRoom();
@@ -155,7 +149,7 @@ export class Prefetch {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       const { from, slots: some } = batch;
       const results = await batch.results;
-      if (this.#state === 'reading') await this.#betweenSteps(() => this.#take(from, some, results));
+      if (this.#state === 'reading') await this.#whenPlaceable(() => this.#take(from, some, results));
       else this.#take(from, some, results);
       askMore();
     }
@@ -163,10 +157,10 @@ export class Prefetch {
     if (this.#state === 'reading') this.#end(undefined, 0);
   }
 
-  #betweenSteps(change: () => void): Promise<void> {
+  #whenPlaceable(place: () => void): Promise<void> {
     return new Promise((resolve) => {
-      this.#options.betweenSteps(() => {
-        change();
+      this.#options.whenPlaceable(() => {
+        place();
         resolve();
       });
     });
@@ -206,9 +200,15 @@ export class Prefetch {
       observer.prefetched(good * tokensPerPage);
     }
     if (bad < 0) return;
-    link.unlearn(keys[from + bad]!);
+    this.#unlearnFrom(from + bad);
     const { status } = results[bad]!;
     this.#end(status === 'hit' ? 'rejected' : 'error', this.#hits - this.#placed);
+  }
+
+  /** What the store lost of a prefix it may have lost to its end: all of it is to be stored again when it is computed. */
+  #unlearnFrom(index: number): void {
+    const { keys, link } = this.#options;
+    for (const key of keys.slice(index)) link.unlearn(key);
   }
 
   #isGood(result: ReadResult, slot: number, index: number): boolean {

@@ -123,11 +123,13 @@ export async function collect(
   return whole;
 }
 
+const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
+
 const UNFINISHED: Finish = {
   reason: 'abort',
   matched: undefined,
   completionTokens: 0,
-  cached: { device: 0, host: 0, storage: 0 },
+  cached: NOTHING_CACHED,
 };
 
 /** Counts a part for the request's log line. */
@@ -139,7 +141,7 @@ export function noteTokens(
   request.tokenCounts ??= {
     promptTokens: generations.reduce((sum, generation) => sum + generation.promptTokens, 0),
     completionTokens: 0,
-    cached: { device: 0, host: 0, storage: 0 },
+    cached: NOTHING_CACHED,
     firstTokenMs: undefined,
     ranks: [...new Set(generations.flatMap((generation) => generation.ranks))],
   };
@@ -169,12 +171,20 @@ export class CacheReporter {
     return this.#details ? { ...cached, storage_backend: this.#backend() } : undefined;
   }
 
-  /** @param promptTokens of every distinct prompt, once */
-  usage(promptTokens: number, finishes: readonly Finish[]): Usage {
+  /**
+   * Every prompt counts once, however many answers it has: what was cached of it is what its first answer found.
+   *
+   * @param finishes of all answers, in order
+   */
+  usage(generations: readonly Generation[], finishes: readonly Finish[]): Usage {
+    const promptTokens = generations.reduce((sum, generation) => sum + generation.promptTokens, 0);
     const completion = finishes.reduce((sum, finish) => sum + finish.completionTokens, 0);
-    const cached = finishes
-      .map((finish) => finish.cached)
-      .reduce(addCached, { device: 0, host: 0, storage: 0 });
+    let cached = NOTHING_CACHED;
+    let first = 0;
+    for (const { answers } of generations) {
+      cached = addCached(cached, finishes[first]?.cached ?? NOTHING_CACHED);
+      first += answers.length;
+    }
     const details = this.details(cached);
     return {
       prompt_tokens: promptTokens,

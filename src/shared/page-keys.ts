@@ -46,12 +46,12 @@ export function pageKeys(previous: string, tokens: Int32Array, pageSize: number)
   if (previous !== '' && input.write(previous, 'hex') !== KEY_BYTES) {
     throw new RangeError('The key before a page has 64 hexadecimal digits.');
   }
+  const fields = new DataView(input.buffer, input.byteOffset, input.length);
   let last = previous;
   for (let page = 0; page < pages; page++) {
-    const start = last === '' ? KEY_BYTES : 0;
-    if (start === 0) input.write(last, 0, 'hex');
-    for (let i = 0; i < pageSize; i++) input.writeInt32LE(tokens[page * pageSize + i]!, KEY_BYTES + 4 * i);
-    last = hash('sha256', input.subarray(start), 'hex');
+    if (last !== '') input.write(last, 0, 'hex');
+    for (let i = 0; i < pageSize; i++) fields.setInt32(KEY_BYTES + 4 * i, tokens[page * pageSize + i]!, true);
+    last = hash('sha256', last === '' ? input.subarray(KEY_BYTES) : input, 'hex');
     keys[page] = last;
   }
   return keys;

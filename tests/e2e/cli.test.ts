@@ -35,6 +35,8 @@ async function complaint(flags: readonly string[], environment?: NodeJS.ProcessE
   return lines[0]!;
 }
 
+const FILE_BACKEND = ['serve', '--hicache-storage-backend', 'file', '--hicache-storage-backend-extra-config'];
+
 let folder: string;
 let tiny: string;
 let taken: Server;
@@ -78,6 +80,19 @@ describe('a flag', () => {
     [['serve', '--api-key', ''], '--api-key (TIERKV_API_KEY) is empty'],
     [['serve', '--chat-template', '/nosuch.jinja'], '/nosuch.jinja cannot be read'],
     [['serve', '--host', '192.0.2.1'], '192.0.2.1:'],
+    [['serve', '--page-size', '0'], 'whole number from 1'],
+    [['serve', '--hicache-size', '1000000'], '--hicache-size asks for more memory than there is'],
+    [['serve', '--hicache-storage-backend', 'nope'], "no storage backend 'nope'; known are: file"],
+    [[...FILE_BACKEND, '{"path": '], 'must be valid JSON'],
+    [[...FILE_BACKEND, '[]'], 'must be a JSON object'],
+    [[...FILE_BACKEND, '{"pathh": "x"}'], "'pathh' is not known here; known are: path"],
+    [[...FILE_BACKEND, '{"path": 5}'], "'path' must be string"],
+    [[...FILE_BACKEND, '{"prefetch_threshold": 0}'], "'prefetch_threshold' must be"],
+    [[...FILE_BACKEND, '@/nosuch.json'], '/nosuch.json cannot be read'],
+    [
+      ['serve', '--disable-radix-cache', '--hicache-storage-backend', 'file'],
+      '--hicache-storage-backend needs the hierarchical cache',
+    ],
   ])('%j that cannot be is one clear line', async (flags, problem) => {
     expect(await complaint(flags)).toContain(problem);
   });

@@ -39,16 +39,6 @@ async function json(route: string): Promise<Record<string, unknown>> {
 }
 
 /** The value of every sample of Prometheus' text format. */
-function samples(text: string): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    if (line === '' || line.startsWith('#')) continue;
-    const [, name, value] = /^(\w+(?:\{.*\})?) (\S+)$/.exec(line) ?? expect.unreachable(line);
-    found.set(name!, Number(value));
-  }
-  return found;
-}
-
 describe('information', () => {
   it('is given of the model, under both names', async () => {
     const info = await json('/model_info');
@@ -137,9 +127,9 @@ describe('tokens', () => {
 
 describe('/metrics', () => {
   it('counts requests and tokens', async () => {
-    const before = samples(await (await server.get('/metrics')).text());
+    const before = await server.samples();
     await greedy(server, 'Some words', 10);
-    const after = samples(await (await server.get('/metrics')).text());
+    const after = await server.samples();
     const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
     const model = 'model="org/mine"';
     expect(grown(`tierkv_requests_total{outcome="length",${model}}`)).toBe(1);

@@ -97,7 +97,7 @@ async function settle(simulation: Simulation, asked: Asked[]): Promise<void> {
 
 function checkAnswer(simulation: Simulation, asked: Asked): void {
   const told = simulation.output.of(asked.id);
-  const { tokens, ending } = asked.prompt > 0 ? expectedAnswer(asked) : { tokens: [], ending: undefined };
+  const { tokens, ending } = asked.prompt !== 0 ? expectedAnswer(asked) : { tokens: [], ending: undefined };
   expect(told.ended.length + told.failures.length, 'exactly one end').toBe(told.aborted ? 0 : 1);
   expect(told.tokens).toEqual(tokens.slice(0, told.tokens.length));
   if (told.ended.length > 0) {

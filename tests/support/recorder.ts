@@ -29,6 +29,7 @@ export class Recorder implements SchedulerOutput {
   readonly messages: number[][] = [];
   /** What a scheduler must not say. Thrown errors would be the scheduler's to handle, so they are kept. */
   readonly violations: string[] = [];
+  onStarted: ((id: number, cached: CachedTokens) => void) | undefined;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -44,6 +45,7 @@ export class Recorder implements SchedulerOutput {
     const told = this.#hear(id);
     if (told.tokens.length > 0) this.violations.push(`${id} got tokens before it started`);
     told.started.push(cached);
+    this.onStarted?.(id, cached);
   }
 
   tokens(ids: Int32Array, tokens: Int32Array, logprobs: (TokenLogprobs | null)[] | undefined): void {

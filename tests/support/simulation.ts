@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, expect } from 'vitest';
 import { type CacheOptions, type CreatedCache, createCache } from '../../src/cache/create-cache.ts';
 import { DEFAULT_PREFETCH } from '../../src/cache/prefetch-policy.ts';
@@ -16,7 +17,7 @@ import type { RequestSpec } from '../../src/scheduler/request.ts';
 import { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { Wakeup } from '../../src/shared/wakeup.ts';
 import { CacheCounts } from './cache-counts.ts';
-import { ComputedCounts } from './computed-counts.ts';
+import { CacheWatch } from './cache-watch.ts';
 import { type Ending, Recorder, type Told } from './recorder.ts';
 
 export const VOCABULARY = 32;
@@ -165,11 +166,11 @@ const simulations: Simulation[] = [];
 
 /** A scheduler over a simulated engine, on a clock that moves only when told to: a step takes 1 ms. */
 export class Simulation {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock = new VirtualClock(() => this.turn());
   readonly output = new Recorder(this.clock);
   readonly engine: ObservedEngine;
   readonly counts = new CacheCounts();
-  readonly computed: ComputedCounts;
+  readonly watch: CacheWatch;
   /** Keys of the pages in L1 and L2, as the cache's events tell. */
   readonly keys = new Set<string>();
   readonly tiers: CreatedCache;
@@ -203,15 +204,20 @@ export class Simulation {
     const onProgress = () => wakeup.signal();
     const events = this.#pageEvents();
     this.tiers = createCache(this.engine, cacheOptions, this.clock, this.counts, onProgress, events);
-    this.computed = new ComputedCounts(this.engine, this.output);
-    const cache = this.computed.watch(this.tiers.cache);
+    this.watch = new CacheWatch(this.engine, this.clock, this.output);
+    const cache = this.watch.watch(this.tiers.cache);
     this.scheduler = new Scheduler(this.engine, cache, limits, this.output, this.clock, wakeup);
     this.ended = this.scheduler.run().then(() => {
       this.over = true;
     });
-    // A rejection is found by whoever waits for it; `over` stays false.
-    this.ended.catch(() => undefined);
+    // Whoever waits for it finds a rejection, too; `over` stays false.
+    this.ended.catch((error) => this.output.violations.push(`the scheduler threw: ${error}`));
     simulations.push(this);
+  }
+
+  /** Lets everything run that takes no time. */
+  protected async turn(): Promise<void> {
+    await setImmediate();
   }
 
   submit(asked: Asked): Told {

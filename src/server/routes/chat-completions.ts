@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
-import type { AnswerToken } from '../../tokenizer-manager/answer.ts';
+import type { AnswerToken, Finish } from '../../tokenizer-manager/answer.ts';
 import { createToolCallParser, type Delta } from '../../tokenizer-manager/chat/tool-call-parser.ts';
 import { detectToolForm, type ToolForm } from '../../tokenizer-manager/chat/tool-format.ts';
 import { toolCallGrammar } from '../../tokenizer-manager/chat/tool-grammar.ts';
@@ -57,7 +57,7 @@ export function registerChatCompletions(app: App, context: ServerContext): void 
         object: 'chat.completion',
         choices: answers.map((answer, index) => ({ index, ...wholeChoice(answer, chat.tools, context) })),
         usage: context.cacheReporter.usage(
-          chat.generation.promptTokens,
+          [chat.generation],
           answers.map((answer) => answer.finish),
         ),
       };
@@ -183,10 +183,10 @@ async function* stream(
   const choices = generation.answers.map(() => new ChoiceStream(tools));
   // A token is reported with the next event, which may come later: its text can be held back.
   const unreported = generation.answers.map((): AnswerToken[] => []);
-  const finishes = [];
+  const finishes: Finish[] = [];
   for await (const { index, part } of interleave([generation])) {
     noteTokens(reply, [generation], part);
-    if (part.finish) finishes.push(part.finish);
+    if (part.finish) finishes[index] = part.finish;
     const tokens = unreported[index] ?? [];
     tokens.push(...part.tokens);
     for (const { delta, finishReason } of choices[index]?.push(part.text, part.finish?.reason) ?? []) {
@@ -195,8 +195,7 @@ async function* stream(
       yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
     }
   }
-  if (includeUsage)
-    yield { ...head, choices: [], usage: cacheReporter.usage(generation.promptTokens, finishes) };
+  if (includeUsage) yield { ...head, choices: [], usage: cacheReporter.usage([generation], finishes) };
 }
 
 interface ChoiceEvent {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
+import type { Finish } from '../../tokenizer-manager/answer.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
 import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answering.ts';
 import type { ServerContext } from '../context.ts';
@@ -51,7 +52,7 @@ export function registerCompletions(app: App, context: ServerContext): void {
           finish_reason: finish.reason,
         })),
         usage: context.cacheReporter.usage(
-          promptTokens(generations),
+          generations,
           answers.map((answer) => answer.finish),
         ),
       };
@@ -116,18 +117,17 @@ async function* stream(
 ): AsyncGenerator<unknown> {
   const includeUsage = body.stream_options?.include_usage === true;
   const lengths: number[] = [];
-  const finishes = [];
+  const finishes: Finish[] = [];
   for await (const { index, part } of interleave(generations)) {
     noteTokens(reply, generations, part);
     const offset = lengths[index] ?? 0;
     lengths[index] = offset + part.text.length;
     const logprobs = completionLogprobs(part.tokens, context.manager.vocabulary, offset);
-    if (part.finish) finishes.push(part.finish);
+    if (part.finish) finishes[index] = part.finish;
     const choice = { index, text: part.text, logprobs, finish_reason: part.finish?.reason ?? null };
     yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
   }
-  if (includeUsage)
-    yield { ...head, choices: [], usage: context.cacheReporter.usage(promptTokens(generations), finishes) };
+  if (includeUsage) yield { ...head, choices: [], usage: context.cacheReporter.usage(generations, finishes) };
 }
 
 function refuseUnsupported(body: CompletionBody): void {
@@ -137,10 +137,6 @@ function refuseUnsupported(body: CompletionBody): void {
   if (body.suffix != null && body.suffix !== '') throw refuse('suffix', 'text is continued, not filled in.');
   if (body.best_of != null && body.best_of !== 1)
     throw refuse('best_of', "ask for several answers with 'n'.");
-}
-
-function promptTokens(generations: readonly Generation[]): number {
-  return generations.reduce((sum, generation) => sum + generation.promptTokens, 0);
 }
 
 function now(): number {

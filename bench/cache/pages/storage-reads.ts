@@ -1,0 +1,131 @@
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { HostPool } from '../../../src/controller/host-pool.ts';
+import { Prefetch } from '../../../src/controller/prefetch.ts';
+import { StorageLink } from '../../../src/controller/storage-link.ts';
+import type { PageAccess } from '../../../src/engine/engine.ts';
+import { systemClock } from '../../../src/shared/clock.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
+import { storageStack } from '../../../src/storage/stack.ts';
+import { median } from '../../support/statistics.ts';
+
+/** Gigabytes per second. */
+export interface ReadSpeeds {
+  read: number;
+  plain: number;
+  /** The median of the rounds' own ratios. */
+  readOfPlain: number;
+}
+
+const REPEATS = 5;
+/** Files that are read at once without the product: as many as its driver reads. */
+const AT_ONCE = 8;
+const FINGERPRINT = '0'.repeat(64);
+const LONG = 60_000;
+
+/**
+ * Writes pages with the file backend and reads them back as a prefetch does, with every layer and check, beside reading
+ * the same files with nothing but open, read and close. The files are in the page cache.
+ */
+export async function measureReads(
+  pages: PageAccess,
+  pool: HostPool,
+  slots: Int32Array,
+  rounds: number,
+): Promise<ReadSpeeds> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-'));
+  const driver = storageStack(createDriver('file', { path: folder }), {
+    clock: systemClock,
+    fingerprint: FINGERPRINT,
+    namespace: FINGERPRINT,
+    milliseconds: { open: LONG, close: LONG, has: LONG, read: LONG, write: LONG, remove: LONG, list: LONG },
+    observer: { started: () => undefined, ended: () => undefined },
+    onRejected: (reason) => {
+      throw new Error(`A page was rejected: ${reason}.`);
+    },
+  });
+  try {
+    const signal = new AbortController().signal;
+    await driver.open(signal);
+    const keys = Array.from(slots, (_, i) => i.toString(16).padStart(64, '0'));
+    const written = await driver.write(
+      keys.map((key, i) => ({ key, parts: [pool.page(slots[i]!)] })),
+      signal,
+    );
+    if (written.some(({ status }) => status !== 'stored')) throw new Error('The pages were not stored.');
+    const link = new StorageLink(driver, 1);
+    const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.page'));
+    const places = files.map((file) => path.join(folder, file));
+    const buffers = places.map(() => new Uint8Array(pages.bytes + 4096).fill(1));
+    const bytes = slots.length * pages.bytes;
+    const read: number[] = [];
+    const plain: number[] = [];
+    for (let round = 0; round < REPEATS * rounds; round++) {
+      read.push(bytes / (await time(() => prefetch(keys, link, pool, slots, pages))) / 1e6);
+      plain.push(bytes / (await time(() => readPlainly(places, buffers))) / 1e6);
+    }
+    const ratios = read.map((speed, i) => speed / plain[i]!);
+    return { read: median(read), plain: median(plain), readOfPlain: median(ratios) };
+  } finally {
+    await driver.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function prefetch(
+  keys: string[],
+  link: StorageLink,
+  pool: HostPool,
+  slots: Int32Array,
+  pages: PageAccess,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // The slots are those of the pages; it gives up a hold of its own.
+    pool.hold(slots);
+    let placed = 0;
+    const prefetch = new Prefetch({
+      keys,
+      link,
+      pool,
+      clock: systemClock,
+      observer: {
+        prefetched: () => undefined,
+        unfulfilled: (reason) => reject(new Error(`Pages did not come: ${reason}.`)),
+        backedUp: () => undefined,
+        notBackedUp: () => undefined,
+      },
+      tokensPerPage: pages.tokens,
+      leastPages: 1,
+      takeSlots: () => slots,
+      roomWillCome: () => false,
+      isPage: (page, index) => pages.accepts(page, index * pages.tokens),
+      place: (_, some) => {
+        placed += some.length;
+        pool.release(some);
+        return true;
+      },
+      onEnd: () => (placed === keys.length ? resolve() : reject(new Error('Pages are missing.'))),
+      whenPlaceable: (_, place) => place(),
+    });
+    prefetch.start();
+  });
+}
+
+async function readPlainly(files: readonly string[], buffers: readonly Uint8Array[]): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < files.length; i = next++) {
+      const file = await open(files[i]!);
+      await file.read(buffers[i]!);
+      await file.close();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+async function time(work: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}

@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const PAGE = path.join(ROOT, 'docs/benchmarks.md');
+const BIOME = path.join(ROOT, 'node_modules/.bin/biome');
+
+/**
+ * Writes what a command measured behind its mark in docs/benchmarks.md, up to the next heading: no figure there is
+ * typed by hand.
+ */
+export async function writeSection(command: string, markdown: string): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  const mark = `<!-- written by npm run ${command} -->`;
+  const start = page.indexOf(mark) + mark.length;
+  if (start < mark.length) throw new Error(`${PAGE} has no ${mark}`);
+  const heading = page.slice(start).search(/^#+ /m);
+  const rest = heading < 0 ? '' : `\n${page.slice(start + heading)}`;
+  await writeFile(PAGE, `${page.slice(0, start)}\n\n${markdown.trim()}\n${rest}`);
+  // Its tables have aligned columns, which `npm run check` asks for.
+  await promisify(execFile)(BIOME, ['format', '--write', PAGE], { cwd: ROOT });
+}
+
+type Cell = string | number;
+
+/** A table of markdown. */
+export function table(head: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
+  const line = (cells: readonly Cell[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
