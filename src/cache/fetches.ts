@@ -222,6 +222,10 @@ export class Fetches {
     this.#arrivals.delete(arrival);
     for (const fetch of [...this.#live]) {
       if (!fetch.waiting.delete(arrival) || fetch.waiting.size > 0) continue;
+      const { state, placed, age } = fetch.prefetch;
+      // Nothing came in all that time: that is how quick the storage is.
+      if (arrival.waitedInVain && placed === 0 && state !== 'waiting-for-room')
+        this.#options.reading.rate.measured(0, age);
       fetch.prefetch.cancel('cancelled');
     }
     this.#retryOthers();

@@ -22,6 +22,7 @@ export function checkInvariants(tiers: Tiers): void {
   const leaves = new Set<Node>();
   for (const [seed, root] of tree.roots) {
     expect(root.isRoot && root.onDevice && !root.onHost && root.holder < 0, root, 'is a root');
+    expect(root.locks > 0 || !nodesBelow(root).next().done, root, 'is a root of something');
     checkChildren(root);
     for (const node of nodesBelow(root)) {
       checkNode(node, seed, tree.pageSize);

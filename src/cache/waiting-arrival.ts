@@ -52,6 +52,11 @@ export class WaitingArrival implements Arrival {
     return !this.#waiting || this.#late;
   }
 
+  /** Whether it was still waiting when its patience ended. */
+  get waitedInVain(): boolean {
+    return this.#waiting && this.#late && this.#patience !== 0;
+  }
+
   fetchedTokens(from: number, to: number): number {
     const { pageSize } = this.#options.tree;
     let tokens = 0;

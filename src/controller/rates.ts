@@ -15,7 +15,7 @@ export class Rate {
 
   /** Tokens per millisecond; undefined before the first measurement. */
   get value(): number | undefined {
-    return this.#tokens === 0 ? undefined : this.#tokens / this.#milliseconds;
+    return this.#tokens + this.#milliseconds === 0 ? undefined : this.#tokens / this.#milliseconds;
   }
 }
 

@@ -9,8 +9,8 @@ const STORAGE_BUCKETS = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 3
 
 const DEVICE_TO_HOST = { from: 'device', to: 'host' };
 const HOST_TO_STORAGE = { from: 'host', to: 'storage' };
-/** Outcomes of a key that are no errors. */
-const ORDINARY = new Set(['hit', 'miss', 'stored', 'exists', 'removed']);
+/** Outcomes of a key that are no errors. What is aborted was not wanted any more, which the store cannot help. */
+const ORDINARY = new Set(['hit', 'miss', 'stored', 'exists', 'removed', 'aborted']);
 
 /** What the tiers of one rank do, for Prometheus. */
 export class RankMetrics implements CacheObserver {

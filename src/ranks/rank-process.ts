@@ -13,9 +13,12 @@ import { Wakeup } from '../shared/wakeup.ts';
 import type { Transport } from '../transport/transport.ts';
 import { connectToServer } from '../transport/unix-socket.ts';
 import { PageEvents } from './page-events.ts';
-import { type AttachedStorage, attachStorage, createRankCache } from './rank-cache.ts';
+import { attachStorage, createRankCache } from './rank-cache.ts';
 import { RANK_ADDRESS_VARIABLE } from './rank-environment.ts';
 import { RankMetrics } from './rank-metrics.ts';
+
+/** How long a rank waits for its storage before it serves without it. */
+const ATTACH_GRACE_MS = 2_000;
 
 type StartMessage = Extract<ToRankMessage, { type: 'start' }>;
 type Handler = (message: ToRankMessage) => void;
@@ -68,17 +71,20 @@ async function start(
     const tiers = createRankCache(engine, message.cache, systemClock, metrics, onMoved, events);
     const output = rankOutput(send);
     const scheduler = new Scheduler(engine, tiers.cache, message.limits, output, systemClock, wakeup);
-    let storage: Promise<AttachedStorage | undefined> = Promise.resolve(undefined);
+    const storage = attachStorage(engine, tiers, message.cache, systemClock, metrics).catch(
+      (error: unknown) => {
+        send({ type: 'storage-failed', message: toFailure(error).message });
+        return undefined;
+      },
+    );
     void scheduler
       .run()
       .then(() => storage)
       .then((attached) => attached?.close())
       .then(() => process.exit(0));
+    // The first requests find what is stored; a store that takes its time is not waited for.
+    await Promise.race([storage, systemClock.sleep(ATTACH_GRACE_MS)]);
     send({ type: 'ready', model: engine.model, pageBytes: engine.pages?.bytes ?? 0 });
-    storage = attachStorage(engine, tiers, message.cache, systemClock, metrics).catch((error: unknown) => {
-      send({ type: 'storage-failed', message: toFailure(error).message });
-      return undefined;
-    });
     return (next) => void handleRequest({ scheduler, tiers, metrics }, next, send);
   } catch (error) {
     const { code, message: text, cause } = toFailure(error);

@@ -127,6 +127,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const { model, pageBytes } = await fleet.start();
   if (!model.paging.supported) log.warn(`This model's KV cannot be kept in pages: ${model.paging.reason}.`);
+  else if (options.storageBackend !== undefined && limits.hostBytes < pageBytes)
+    log.warn('L2 has no room for a page, so the storage is not used.');
 
   const servedModel = options.servedModelName ?? vocabulary.name ?? path.basename(modelPath, '.gguf');
   const metrics = new Metrics(servedModel);

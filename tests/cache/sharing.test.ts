@@ -51,6 +51,21 @@ describe('a prefix that several requests need', () => {
     await simulation.settle();
   });
 
+  it('takes room for what is fetched once, however many wait for it', async () => {
+    const simulation = new TieredSimulation({ hostPages: 16, maxRunningRequests: 1, prefetch: COMPLETE });
+    await simulation.stored('abcd', 'wxyz');
+    simulation.submit({ id: 0, prompt: 9, maxTokens: 50, ignoreEnd: true });
+    await simulation.steps(2);
+    for (const id of [1, 2, 3])
+      simulation.submit({ id, prompt: [...pagesOf('abcd'), 10 + id], maxTokens: 1 });
+    await simulation.steps(2);
+    simulation.submit({ id: 4, prompt: pagesOf('wxyz1'), maxTokens: 1 });
+    await simulation.steps(2);
+    expect(simulation.held()).toMatchObject({ waiting: 4, prefetches: 0 });
+    expect(simulation.counts.prefetchedTokens).toBe(32);
+    await simulation.settle();
+  });
+
   it('is fetched as far as they share it, and then each for itself', async () => {
     const simulation = new TieredSimulation({ prefetch: COMPLETE });
     await simulation.stored('abxy', 'abcd');

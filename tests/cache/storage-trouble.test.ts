@@ -113,13 +113,13 @@ describe('S3: an abort', () => {
     await expectNothingLeaked(simulation);
   });
 
-  it('between the arrival of pages and the next step leaks nothing', async () => {
+  it('amid a batch, after pages have arrived, leaks nothing', async () => {
     const simulation = await tight();
     simulation.submit({ id: 1, prompt: 9, maxTokens: 200, ignoreEnd: true });
     await simulation.steps(3);
     simulation.submit({ id: 2, prompt: pagesOf('abcdef1'), maxTokens: 1 });
     await simulation.clock.advance(0.5);
-    expect(simulation.store.open + simulation.counts.prefetchedTokens).toBe(0);
+    expect(simulation.counts.prefetchedTokens).toBe(24);
     simulation.abort(2);
     simulation.abort(1);
     await expectNothingLeaked(simulation);
@@ -193,6 +193,22 @@ describe('S6: a storage that hangs', () => {
       await simulation.settle();
     },
   );
+
+  it('is not asked by the next requests, and tried again later', async () => {
+    const simulation = new TieredSimulation({ prefetch: { timeoutBase: 1, timeoutPerKiToken: 0 } });
+    await simulation.stored('abc');
+    simulation.store.plan = always('read', 'hang');
+    const waits: number[] = [];
+    for (let id = 0; id < 34; id++) {
+      const began = simulation.clock.now();
+      const { at } = await simulation.serve({ id, prompt: pagesOf('abc1'), maxTokens: 1 });
+      waits.push(at[0]! - began);
+      simulation.forget();
+    }
+    expect(waits.filter((wait) => wait > 1)).toEqual([1001, 1001]);
+    expect([waits[0], waits[32]]).toEqual([1001, 1001]);
+    await simulation.settle();
+  });
 
   it('does not delay a request that does not wait', async () => {
     const simulation = new TieredSimulation({ prefetch: { policy: 'best_effort' } });

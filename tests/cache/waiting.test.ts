@@ -75,6 +75,27 @@ describe('a request that waits for the storage', () => {
     await simulation.settle();
   });
 
+  it('is computed when what its pages belong behind leaves meanwhile, and nothing of them stays', async () => {
+    const cache = { unusedDeviceTokens: 0 };
+    const simulation = new TieredSimulation({ hostPages: 12, cache, prefetch: COMPLETE });
+    const prefixSeed = 'ab'.repeat(32);
+    simulation.attach();
+    for (const [id, letters] of ['ab', 'abcd'].entries())
+      await simulation.serve({ id, prompt: pagesOf(letters), prefixSeed, maxTokens: 1 });
+    simulation.forget();
+    simulation.store.plan = (operation) => (operation === 'has' ? 'miss' : undefined);
+    await simulation.serve({ id: 2, prompt: pagesOf('ab'), prefixSeed, maxTokens: 1 });
+    simulation.store.plan = (operation) => (operation === 'read' ? 500 : undefined);
+    const told = simulation.submit({ id: 3, prompt: pagesOf('abcd1'), prefixSeed, maxTokens: 1 });
+    await simulation.steps(1);
+    for (const [i, letters] of ['rstu', 'vwxy', 'nopq'].entries())
+      simulation.submit({ id: 4 + i, prompt: pagesOf(letters), maxTokens: 1 });
+    await simulation.drain();
+    expect(simulation.counts.missed).toEqual({ no_prefix: 8 });
+    expect(told.started).toEqual([{ device: 0, host: 0, storage: 0 }]);
+    await simulation.settle();
+  });
+
   it('keeps no cells from a request that runs alone', async () => {
     const simulation = new TieredSimulation({ cells: 24, prefetch: COMPLETE });
     await simulation.stored('abcde');

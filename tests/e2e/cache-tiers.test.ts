@@ -271,6 +271,15 @@ describe('with fewer tiers', () => {
       expect(await server.metric('tier_capacity_tokens', 'tier="host"')).toBe(0);
   });
 
+  it('a storage without an L2 that its pages could come to is not used, and the log says so', async () => {
+    const storage = storageIn(await temporaryFolder());
+    const server = await startCacheServer('--hicache-ratio', '0.01', ...storage);
+    expect(server.log).toContain('L2 has no room for a page');
+    await ask(server, QUESTIONS[0]!);
+    expect(await server.metric('storage_op_duration_seconds_count')).toBe(0);
+    await expectHealthy(server);
+  });
+
   it('without a store that cannot be reached a server serves, and says why', async () => {
     const file = path.join(await temporaryFolder(), 'file');
     await writeFile(file, 'no folder');

@@ -9,7 +9,7 @@ export interface Sizes {
 }
 
 /** A request's prompt, which may go on from prompts that were answered before. */
-export type Prompt = (said: (name: string) => number[]) => number[];
+type Prompt = (said: (name: string) => number[]) => number[];
 
 export interface Scenario {
   name: string;

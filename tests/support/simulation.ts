@@ -87,6 +87,8 @@ export interface Computed {
 export class ObservedEngine extends SimulatedEngine {
   readonly steps: Computed[][] = [];
   readonly failedSteps = new Set<Computed[]>();
+  /** Times that pages were refused: what is verified before it is kept is never. */
+  refusedPages = 0;
   /** The next sampler that is asked throws this. */
   samplerError: Error | undefined;
   /** So many decodes find no room. */
@@ -105,6 +107,13 @@ export class ObservedEngine extends SimulatedEngine {
     batch.clear = () => {
       clear();
       this.#adding = [];
+    };
+    const { pages } = this;
+    const restore = pages.restore.bind(pages);
+    pages.restore = (...args) => {
+      const outcome = restore(...args);
+      if (outcome === 'rejected') this.refusedPages++;
+      return outcome;
     };
   }
 
@@ -178,6 +187,8 @@ export class Simulation {
   readonly ended: Promise<void>;
   /** Whether {@link Scheduler.run} has returned. */
   over = false;
+  /** What it rejected with. */
+  error: unknown;
 
   constructor(options: SimulationOptions = {}) {
     const cells = options.cells ?? 4096;
@@ -211,7 +222,9 @@ export class Simulation {
       this.over = true;
     });
     // Whoever waits for it finds a rejection, too; `over` stays false.
-    this.ended.catch((error) => this.output.violations.push(`the scheduler threw: ${error}`));
+    this.ended.catch((error: unknown) => {
+      this.error = error;
+    });
     simulations.push(this);
   }
 
@@ -256,7 +269,9 @@ export class Simulation {
   }
 
   expectIdle(): void {
+    expect(this.error).toBeUndefined();
     expect(this.output.violations).toEqual([]);
+    expect(this.engine.refusedPages).toBe(0);
     for (const [what, count] of Object.entries(this.held())) expect(count, what).toBe(0);
     expect(this.scheduler.flush()).toBe(true);
     expect(this.engine.cellsInUse).toBe(0);

@@ -67,7 +67,7 @@ async function measurePageSize(pageSize: number, { modelPath, rounds, quick }: S
     const pool = new HostPool(tokens / pageSize, pages.bytes);
     const slots = pool.take(tokens / pageSize)!;
     const copies = measureCopies(engine, pool, slots, rounds);
-    const reads = await measureReads(pages, pool, slots, rounds);
+    const reads = await measureReads(pool, slots, rounds);
     const tree = await measureTree(pageSize, rounds);
     return { pageBytes: pages.bytes, copies, reads, tree, reused: await measureGranularity(pageSize) };
   } finally {

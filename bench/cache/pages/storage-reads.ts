@@ -2,10 +2,8 @@ import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { HostPool } from '../../../src/controller/host-pool.ts';
-import { Prefetch } from '../../../src/controller/prefetch.ts';
-import { StorageLink } from '../../../src/controller/storage-link.ts';
-import type { PageAccess } from '../../../src/engine/engine.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
+import type { Read, StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { storageStack } from '../../../src/storage/stack.ts';
 import { median } from '../../support/statistics.ts';
@@ -19,21 +17,19 @@ export interface ReadSpeeds {
 }
 
 const REPEATS = 5;
+/** Pages in a call and calls at once of src/controller/prefetch.ts. */
+const BATCH = 16;
+const CALLS = 2;
 /** Files that are read at once without the product: as many as its driver reads. */
 const AT_ONCE = 8;
 const FINGERPRINT = '0'.repeat(64);
 const LONG = 60_000;
 
 /**
- * Writes pages with the file backend and reads them back as a prefetch does, with every layer and check, beside reading
- * the same files with nothing but open, read and close. The files are in the page cache.
+ * Writes pages with the file backend and reads them back as a prefetch does, through every layer, beside reading the
+ * same files with nothing but open, read and close. The files are in the page cache.
  */
-export async function measureReads(
-  pages: PageAccess,
-  pool: HostPool,
-  slots: Int32Array,
-  rounds: number,
-): Promise<ReadSpeeds> {
+export async function measureReads(pool: HostPool, slots: Int32Array, rounds: number): Promise<ReadSpeeds> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-'));
   const driver = storageStack(createDriver('file', { path: folder }), {
     clock: systemClock,
@@ -54,15 +50,15 @@ export async function measureReads(
       signal,
     );
     if (written.some(({ status }) => status !== 'stored')) throw new Error('The pages were not stored.');
-    const link = new StorageLink(driver, 1);
+    const reads = keys.map((key, i) => ({ key, into: [pool.page(slots[i]!)] }));
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.page'));
     const places = files.map((file) => path.join(folder, file));
-    const buffers = places.map(() => new Uint8Array(pages.bytes + 4096).fill(1));
-    const bytes = slots.length * pages.bytes;
+    const buffers = places.map(() => new Uint8Array(pool.pageBytes + 4096).fill(1));
+    const bytes = slots.length * pool.pageBytes;
     const read: number[] = [];
     const plain: number[] = [];
     for (let round = 0; round < REPEATS * rounds; round++) {
-      read.push(bytes / (await time(() => prefetch(keys, link, pool, slots, pages))) / 1e6);
+      read.push(bytes / (await time(() => readAll(reads, driver))) / 1e6);
       plain.push(bytes / (await time(() => readPlainly(places, buffers))) / 1e6);
     }
     const ratios = read.map((speed, i) => speed / plain[i]!);
@@ -73,43 +69,18 @@ export async function measureReads(
   }
 }
 
-function prefetch(
-  keys: string[],
-  link: StorageLink,
-  pool: HostPool,
-  slots: Int32Array,
-  pages: PageAccess,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // The slots are those of the pages; it gives up a hold of its own.
-    pool.hold(slots);
-    let placed = 0;
-    const prefetch = new Prefetch({
-      keys,
-      link,
-      pool,
-      clock: systemClock,
-      observer: {
-        prefetched: () => undefined,
-        unfulfilled: (reason) => reject(new Error(`Pages did not come: ${reason}.`)),
-        backedUp: () => undefined,
-        notBackedUp: () => undefined,
-      },
-      tokensPerPage: pages.tokens,
-      leastPages: 1,
-      takeSlots: () => slots,
-      roomWillCome: () => false,
-      isPage: (page, index) => pages.accepts(page, index * pages.tokens),
-      place: (_, some) => {
-        placed += some.length;
-        pool.release(some);
-        return true;
-      },
-      onEnd: () => (placed === keys.length ? resolve() : reject(new Error('Pages are missing.'))),
-      whenPlaceable: (_, place) => place(),
-    });
-    prefetch.start();
-  });
+/** In calls of as many pages, and as many calls at once, as a prefetch makes. */
+async function readAll(reads: readonly Read[], driver: StorageDriver): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < reads.length) {
+      const batch = reads.slice(next, next + BATCH);
+      next += batch.length;
+      const results = await driver.read(batch, new AbortController().signal);
+      if (results.some(({ status }) => status !== 'hit')) throw new Error('A page did not come.');
+    }
+  };
+  await Promise.all(Array.from({ length: CALLS }, worker));
 }
 
 async function readPlainly(files: readonly string[], buffers: readonly Uint8Array[]): Promise<void> {

@@ -9,6 +9,8 @@ import { TroubledStore, type TroublePlan } from './troubled-store.ts';
 /** Tokens for one letter: no page size divides all borders. */
 const PIECE = 4;
 const LONGEST = 44;
+/** Prompts that are asked for again in the end. */
+const AGAIN = 12;
 const SEEDS = ['', ...['one', 'two'].map((cacheSalt) => namespaceSeed({ extraKey: undefined, cacheSalt }))];
 const INJECTED = ['engine_failed', 'internal'];
 
@@ -128,6 +130,7 @@ export class Model {
     const { simulation } = this;
     // Everything ends although the storage hangs.
     await simulation.drain();
+    expect(simulation.error).toBeUndefined();
     expect(simulation.output.violations).toEqual([]);
     for (const { id } of simulation.asked) {
       const told = simulation.output.of(id);
@@ -139,6 +142,10 @@ export class Model {
       store.plan = () => undefined;
       store.release();
     }
+    await simulation.drain();
+    // What all tiers hold now is used once more.
+    for (const asked of simulation.asked.slice(-AGAIN))
+      this.#submit({ ...asked, maxTokens: 1, grammar: undefined });
     await simulation.settle();
   }
 

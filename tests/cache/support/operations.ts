@@ -72,6 +72,7 @@ export const OPERATION: fc.Arbitrary<Operation> = fc.oneof(
       { do: 'flush' },
       { do: 'release' },
       { do: 'release' },
+      { do: 'release' },
       { do: 'fail decode' },
       { do: 'no room' },
       { do: 'settle' },
@@ -84,7 +85,7 @@ export const OPERATION: fc.Arbitrary<Operation> = fc.oneof(
 const troubles = fc.array(
   fc.oneof(
     { arbitrary: fc.constant(undefined), weight: 8 },
-    { arbitrary: fc.integer({ min: 1, max: 30 }), weight: 3 },
+    { arbitrary: fc.constantFrom<Trouble[]>(1, 3, 10, 30, 60), weight: 4 },
     {
       arbitrary: fc.constantFrom<Trouble[]>(
         4000,

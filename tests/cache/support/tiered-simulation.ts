@@ -120,6 +120,7 @@ export class TieredSimulation extends Simulation {
   /** Answers are right, nothing is held, and once the storage lets go, no slot is. */
   async settle(): Promise<void> {
     await this.drain();
+    expect(this.error).toBeUndefined();
     this.store.plan = () => undefined;
     this.store.release();
     await this.drain();
