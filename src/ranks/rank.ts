@@ -49,7 +49,7 @@ export interface RankOptions {
 }
 
 /** Hears of the pages that ranks hold, in L1 or L2. */
-export interface PageListener {
+interface PageListener {
   stored(rank: number, keys: readonly string[]): void;
   removed(rank: number, keys: readonly string[]): void;
   /** The rank holds nothing any more. */

@@ -16,7 +16,7 @@ export interface RequestedLimits {
 }
 
 /** What the operator wants of the tiers below the KV cells. */
-export interface RequestedCache {
+interface RequestedCache {
   /** Whether there is an L2. */
   hierarchical: boolean;
   /** L2 as a multiple of L1; undefined is the default, or what memory allows. */

@@ -21,7 +21,7 @@ const NOTHING_HELD = {
 };
 
 /** What the tiers of a rank hold; an idle one moves nothing and has no sequence in use. */
-export interface CacheReport {
+interface CacheReport {
   cells: { capacity: number; used: number; evictable: number };
   hostPages: { capacity: number; used: number };
   sequences: { running: number; cached: number };

@@ -33,7 +33,7 @@ export async function checkModel(runs: number): Promise<void> {
   await fc.assert(property, {
     numRuns: runs,
     // Longer than that only while a failure is made smaller.
-    interruptAfterTimeLimit: 200 * runs,
+    interruptAfterTimeLimit: 350 * runs,
     ...(seed !== undefined && { seed: Number(seed) }),
     ...(path !== undefined && { path }),
   });
