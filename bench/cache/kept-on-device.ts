@@ -7,7 +7,7 @@ import { type Measured, type Settings, withModel } from './part.ts';
 
 const CELLS = 16_384;
 /** Tokens that stay in L1; the last one is all. */
-const KEPT = [0, 1024, 4096, CELLS];
+const KEPT = [0, 256, 1024, CELLS];
 const CONVERSATIONS = 8;
 
 interface Sample {
