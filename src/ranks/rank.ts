@@ -83,6 +83,7 @@ export class Rank {
   #transport: Transport | undefined;
   #silence: NodeJS.Timeout | undefined;
   #lastCall = 0;
+  #storageFailed = false;
   #restarts = 0;
 
   constructor(index: number, options: RankOptions) {
@@ -93,6 +94,11 @@ export class Rank {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** Whether it serves without the storage that it should have. */
+  get storageFailed(): boolean {
+    return this.#storageFailed;
   }
 
   get pid(): number | undefined {
@@ -221,6 +227,7 @@ export class Rank {
   /** One life of the process. Resolves when it serves; `gone` when it has ended and its requests are answered. */
   async #launch(): Promise<{ info: RankInfo; gone: Promise<void> }> {
     this.#state = 'starting';
+    this.#storageFailed = false;
     const listener = await listenForRank();
     const child = new RankChild(listener.address, this.#log);
     this.#child = child;
@@ -278,6 +285,7 @@ export class Rank {
         this.#options.pages?.removed(this.index, message.removed);
         return;
       case 'storage-failed':
+        this.#storageFailed = true;
         return this.#log.error({ reason: message.message }, 'the rank serves without its storage');
       case 'loading':
         return this.#options.onProgress?.(message.fraction);

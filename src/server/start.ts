@@ -149,7 +149,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     model,
     started: Math.floor(Date.now() / 1000),
     limits,
-    cacheReporter: new CacheReporter(options.cacheReport, () => options.storageBackend ?? null),
+    cacheReporter: new CacheReporter(options.cacheReport, () =>
+      fleet.ranks.every((rank) => rank.storageFailed) ? null : (options.storageBackend ?? null),
+    ),
     chat,
     version: VERSION,
     publicOptions: publicOptions(options, modelPath),

@@ -287,6 +287,8 @@ describe('with fewer tiers', () => {
     await expectRightAnswers(server, right);
     await expect.poll(() => server.log).toContain('serves without its storage');
     expect(server.log).toContain('ENOTDIR');
+    const { cached } = await ask(server, QUESTIONS[0]!);
+    expect(cached).toMatchObject({ storage: 0, storage_backend: null });
     await expectHealthy(server);
   });
 });
