@@ -1,5 +1,5 @@
 /**
- * What a storage driver is. This file is the specification; tests/storage/conformance.ts checks it, on every driver
+ * What a storage driver is. This file is the specification; tests/storage/conformance checks it, on every driver
  * alone and inside every layer.
  *
  * A driver stores opaque values under keys. It is a plain value: it has no life of its own, knows no models and no

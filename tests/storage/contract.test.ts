@@ -1,5 +1,5 @@
 import { createDriver } from '../../src/storage/factory.ts';
-import { conformance } from './conformance.ts';
+import { conformance } from './conformance/conformance.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { LAYERS } from './support/layers.ts';
 
