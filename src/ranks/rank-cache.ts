@@ -5,20 +5,9 @@ import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { CacheOptions } from '../shared/messages.ts';
 import { createDriver } from '../storage/factory.ts';
-import { storageStack } from '../storage/stack.ts';
+import { STORAGE_DEADLINES_MS, storageStack } from '../storage/stack.ts';
 import type { PageEvents } from './page-events.ts';
 import type { RankMetrics } from './rank-metrics.ts';
-
-/** The longest that the storage may take for one call. Prefetches have deadlines of their own besides. */
-const DEADLINES_MS = {
-  open: 10_000,
-  close: 5_000,
-  has: 5_000,
-  read: 10_000,
-  write: 30_000,
-  remove: 5_000,
-  list: 30_000,
-} as const;
 
 /** How long a rank that ends goes on writing what waits to be stored. */
 const LAST_WRITES_MS = 2_000;
@@ -62,11 +51,11 @@ export async function attachStorage(
     clock,
     fingerprint,
     namespace: fingerprint,
-    milliseconds: DEADLINES_MS,
+    milliseconds: STORAGE_DEADLINES_MS,
     observer: metrics.storage(storage.backend),
     onRejected: (reason) => metrics.rejected(storage.backend, reason),
   });
-  await driver.open(AbortSignal.timeout(DEADLINES_MS.open));
+  await driver.open(AbortSignal.timeout(STORAGE_DEADLINES_MS.open));
   tier.use(new StorageLink(driver, 1));
   metrics.usageOf(storage.backend, () => driver.usage?.());
   return {

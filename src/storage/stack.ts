@@ -5,6 +5,17 @@ import { type IntegrityOptions, integrityLayer } from './layers/integrity.ts';
 import { namespaceLayer } from './layers/namespace.ts';
 import { observeLayer, type StorageObserver } from './layers/observe.ts';
 
+/** The longest that a store may take for one call. Prefetches have deadlines of their own besides. */
+export const STORAGE_DEADLINES_MS = {
+  open: 10_000,
+  close: 5_000,
+  has: 5_000,
+  read: 10_000,
+  write: 30_000,
+  remove: 5_000,
+  list: 30_000,
+} as const;
+
 export interface StackOptions extends IntegrityOptions {
   clock: Clock;
   namespace: string;

@@ -4,7 +4,7 @@ import type { CacheOptions } from '../../../src/cache/create-cache.ts';
 import { DEFAULT_PREFETCH, type PrefetchSettings } from '../../../src/cache/prefetch-policy.ts';
 import { StorageLink } from '../../../src/controller/storage-link.ts';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
-import { storageStack } from '../../../src/storage/stack.ts';
+import { STORAGE_DEADLINES_MS, storageStack } from '../../../src/storage/stack.ts';
 import { FINGERPRINT } from '../../storage/support/layers.ts';
 import type { Told } from '../../support/recorder.ts';
 import { type Asked, Simulation, type SimulationOptions, tokensOf } from '../../support/simulation.ts';
@@ -12,17 +12,6 @@ import { TroubledStore } from './troubled-store.ts';
 
 /** More than the layers need for one call. */
 const TURNS = 24;
-
-/** As long as those of a rank. */
-const STORAGE_MS = {
-  open: 10_000,
-  close: 5_000,
-  has: 5_000,
-  read: 10_000,
-  write: 30_000,
-  remove: 5_000,
-  list: 30_000,
-};
 
 export interface TieredOptions extends SimulationOptions {
   hostPages?: number;
@@ -56,7 +45,7 @@ export class TieredSimulation extends Simulation {
       clock,
       fingerprint,
       namespace: fingerprint,
-      milliseconds: STORAGE_MS,
+      milliseconds: STORAGE_DEADLINES_MS,
       observer: { started: active, ended: active },
       onRejected: () => undefined,
     });
