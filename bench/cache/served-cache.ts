@@ -78,7 +78,7 @@ export class ServedCache {
     if (options.storage) {
       const driver = memoryDriver();
       await driver.open(new AbortController().signal);
-      served.#storage?.use(new StorageLink(driver, 1));
+      served.#storage?.use(new StorageLink(driver, 1), true);
     }
     return served;
   }

@@ -44,8 +44,15 @@ export interface Speeds {
   storage: Rate;
 }
 
+/** What operators change while requests are served. Whoever goes by it looks here every time. */
+export interface CachePolicies {
+  write: WritePolicy;
+  prefetch: PrefetchSettings;
+}
+
 export interface CreatedCache {
   cache: RequestCache;
+  policies: CachePolicies;
   /** Where a backend is attached; undefined where there is no L2 to bring its pages to. */
   storage: StorageTier | undefined;
   /** L2's memory, for who counts what is in use. */
@@ -71,9 +78,10 @@ export function createCache(
   const loading = new Worth(computeRate);
   const reading = new Worth(computeRate);
   const speeds = { compute: computeRate, host: loading.rate, storage: reading.rate };
+  const policies: CachePolicies = { write: options.writePolicy, prefetch: options.prefetch };
   const { pages } = engine;
   if (!options.radixCache || !pages) {
-    return { cache: new NoReuse(engine), storage: undefined, pool: undefined, speeds };
+    return { cache: new NoReuse(engine), policies, storage: undefined, pool: undefined, speeds };
   }
 
   const tree = new RadixTree(pages.tokens, options.evictionPolicy);
@@ -92,14 +100,15 @@ export function createCache(
       observer,
       reading,
       onProgress,
-      settings: options.prefetch,
+      policies,
       isPage: (page, position) => pages.accepts(page, position),
     });
     storage = new StorageTier({
       tree,
       host,
       fetches,
-      backupsTo: (link) =>
+      onProgress,
+      backupsTo: (link, onIdle) =>
         new Backups({
           pool,
           link,
@@ -107,13 +116,13 @@ export function createCache(
           observer,
           mostQueued: Math.max(1, Math.floor(pool.capacity * BACKUP_SHARE)),
           tokensPerPage: pages.tokens,
-          onIdle: onProgress,
+          onIdle,
         }),
     });
   }
-  const { writePolicy, unusedDeviceTokens } = options;
-  const parts = { tree, device, host, storage, writePolicy, unusedDeviceTokens, computeRate, loading };
+  const { unusedDeviceTokens } = options;
+  const parts = { tree, device, host, storage, policies, unusedDeviceTokens, computeRate, loading };
   const cache = new PrefixCache(parts);
   const checked = options.debug ? checkedCache(cache, { tree, device, cells: engine, host }) : cache;
-  return { cache: checked, storage, pool: host?.pool, speeds };
+  return { cache: checked, policies, storage, pool: host?.pool, speeds };
 }

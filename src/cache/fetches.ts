@@ -23,7 +23,7 @@ export interface FetchesOptions {
   isPage: (page: Uint8Array, position: number) => boolean;
   /** Whether reading from the storage is worth it. */
   reading: Worth;
-  settings: PrefetchSettings;
+  policies: { readonly prefetch: PrefetchSettings };
   /** Something that a waiting request waits for has happened. */
   onProgress: () => void;
 }
@@ -47,11 +47,9 @@ export class Fetches {
   readonly #arrivals = new Set<WaitingArrival>();
   #link: StorageLink | undefined;
   #changes: (() => void)[] = [];
-  settings: PrefetchSettings;
 
   constructor(options: FetchesOptions) {
     this.#options = options;
-    this.settings = options.settings;
   }
 
   /** Prefetches that have not ended. */
@@ -72,7 +70,7 @@ export class Fetches {
       prefix,
       tree: this.#options.tree,
       clock: this.#options.clock,
-      settings: this.settings,
+      settings: this.#options.policies.prefetch,
       join: (asked) => this.#join(prefix, asked, arrival),
       onProgress: this.#options.onProgress,
       onLeave: () => this.#leave(arrival),
@@ -102,7 +100,8 @@ export class Fetches {
   }
 
   get #leastPages(): number {
-    return Math.max(1, Math.ceil(this.settings.threshold / this.#options.tree.pageSize));
+    const { policies, tree } = this.#options;
+    return Math.max(1, Math.ceil(policies.prefetch.threshold / tree.pageSize));
   }
 
   /** The fetch that brings the first page of a prefix that is missing; a new one, unless it is under way. */

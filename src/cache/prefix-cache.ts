@@ -17,7 +17,7 @@ export interface PrefixCacheParts {
   host: HostTier | undefined;
   /** L3; needs L2. */
   storage: StorageTier | undefined;
-  writePolicy: WritePolicy;
+  policies: { readonly write: WritePolicy };
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
   /** How quickly tokens are computed, measured here. */
@@ -254,21 +254,22 @@ export class PrefixCache implements RequestCache {
 
   /** Copies to L2 what was used often enough, from the root on. */
   #writeThrough(node: Node): void {
-    const { host, writePolicy } = { host: this.#host, writePolicy: this.#parts.writePolicy };
+    const host = this.#host;
+    const threshold = writeThreshold(this.#parts.policies.write);
     if (!host) return;
     const way: Node[] = [];
     for (let at: Node | undefined = node; at && !at.isRoot; at = at.parent) if (!at.isTail) way.unshift(at);
     for (const at of way) {
       if (at.onHost) continue;
-      if (at.hits < writeThreshold(writePolicy) || !host.backup(at)) return;
+      if (at.hits < threshold || !host.backup(at)) return;
     }
   }
 
   /** Before a node leaves the device: whether L2 holds it, or does now. */
   #keep(node: Node): boolean {
     if (node.onHost) return true;
-    const wanted =
-      keepsEverything(this.#parts.writePolicy) || node.hits >= writeThreshold(this.#parts.writePolicy);
+    const policy = this.#parts.policies.write;
+    const wanted = keepsEverything(policy) || node.hits >= writeThreshold(policy);
     return wanted && (this.#host?.backup(node) ?? false);
   }
 }

@@ -10,6 +10,7 @@ import { ensureModel } from '../models/store.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
 import { failure } from '../shared/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
+import { OPERATION_MODES, type OperationMode } from '../shared/storage-messages.ts';
 import { VERSION } from '../shared/version.ts';
 import { number, wholeNumber } from './option-types.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -46,6 +47,7 @@ interface ServeFlags {
   hicacheStoragePrefetchPolicy: PrefetchPolicy;
   hicacheStorageBackend?: string;
   hicacheStorageBackendExtraConfig?: string;
+  hicacheStorageOpMode: OperationMode;
   radixEvictionPolicy: EvictionPolicy;
   modelFingerprint: FingerprintMode;
   enableCacheReport: boolean;
@@ -127,6 +129,11 @@ export function addServe(program: Command): void {
         .default('timeout'),
     )
     .addOption(
+      new Option('--hicache-storage-op-mode <mode>', 'when the storage may be changed at runtime')
+        .choices(OPERATION_MODES)
+        .default('idle'),
+    )
+    .addOption(
       new Option('--model-fingerprint <mode>', 'how much of the weights names their pages in the storage')
         .choices(['sample', 'full'])
         .default('sample'),
@@ -192,6 +199,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     prefetchPolicy: flags.hicacheStoragePrefetchPolicy,
     storageBackend: flags.hicacheStorageBackend,
     storageConfig: await readConfig(flags.hicacheStorageBackendExtraConfig),
+    storageMode: flags.hicacheStorageOpMode,
     fingerprintMode: flags.modelFingerprint,
     cacheReport: flags.enableCacheReport,
     metrics: flags.enableMetrics,

@@ -35,6 +35,7 @@ export class Backups {
   readonly #queue: Entry[] = [];
   readonly #pending = new Set<string>();
   #running = 0;
+  #failed = 0;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
@@ -48,6 +49,16 @@ export class Backups {
   /** Write calls that have not ended. */
   get inFlight(): number {
     return this.#running;
+  }
+
+  /** Pages that could not be written. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Pages that it takes before it drops some. */
+  get room(): number {
+    return this.#options.mostQueued - this.#pending.size;
   }
 
   /** Takes pages that the caller holds at this moment; holds their slots as long as it needs them. */
@@ -95,7 +106,7 @@ export class Backups {
     const writes = entries.map(({ key, slot }) => ({ key, parts: [pool.page(slot)] }));
     let results: WriteResult[];
     try {
-      results = await link.driver.write(writes, link.signal);
+      results = await link.write(writes);
     } catch (error) {
       // The layers answer for the driver, so this is a mistake of ours; it must not end the backups.
       const failed = { kind: 'io', message: String(error) } as const;
@@ -105,13 +116,13 @@ export class Backups {
     for (const [i, entry] of entries.entries()) {
       const result = results[i]!;
       if (result.status === 'error') {
+        this.#failed++;
         observer.notBackedUp(link.signal.aborted ? 'stale' : 'error', tokensPerPage);
         // The driver may still read the slot.
         if (result.settled) void result.settled.then(() => this.#release(entry));
         else this.#release(entry);
       } else {
         stored++;
-        link.learn(entry.key);
         this.#release(entry);
       }
     }

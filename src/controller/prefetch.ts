@@ -105,7 +105,7 @@ export class Prefetch {
     let hits = 0;
     while (hits < keys.length) {
       const batch = keys.slice(hits, hits + size);
-      const results = await link.driver.has(batch, this.#signal).catch(() => []);
+      const results = await link.has(batch, this.#signal).catch(() => []);
       if (this.#state !== 'asking') return;
       const missing = results.findIndex((result) => result.status !== 'hit');
       hits += missing < 0 ? results.length : missing;
@@ -169,7 +169,7 @@ export class Prefetch {
   #readBatch(from: number, slots: Int32Array): Promise<ReadResult[]> {
     const { keys, link, pool } = this.#options;
     const reads = Array.from(slots, (slot, i) => ({ key: keys[from + i]!, into: [pool.page(slot)] }));
-    return link.driver.read(reads, this.#signal).catch((error) => {
+    return link.read(reads, this.#signal).catch((error) => {
       // The layers answer for the driver, so this is a mistake of ours; it must not be taken for pages.
       const failed: ReadResult = { status: 'error', error: { kind: 'io', message: String(error) } };
       return reads.map(() => failed);
@@ -178,7 +178,7 @@ export class Prefetch {
 
   /** Places the leading good pages of a batch; lets go of the others, and ends at the first of them. */
   #take(from: number, slots: Int32Array, results: ReadResult[]): void {
-    const { keys, link, pool, observer, tokensPerPage } = this.#options;
+    const { link, pool, observer, tokensPerPage } = this.#options;
     const bad = slots.findIndex((slot, i) => !this.#isGood(results[i]!, slot, from + i));
     const good = this.#state !== 'reading' ? 0 : bad < 0 ? slots.length : bad;
     for (let i = good; i < slots.length; i++) {
@@ -195,7 +195,6 @@ export class Prefetch {
       }
       if (!this.#options.place(from, slots.subarray(0, good)))
         return this.#end('no_prefix', this.#hits - this.#placed);
-      for (let i = 0; i < good; i++) link.learn(keys[from + i]!);
       this.#placed += good;
       observer.prefetched(good * tokensPerPage);
     }

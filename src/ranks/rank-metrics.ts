@@ -1,16 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CacheObserver, Speeds } from '../cache/create-cache.ts';
 import type { CacheReport, MetricSnapshot } from '../shared/messages.ts';
-import type { Usage } from '../storage/driver.ts';
-import type { StorageObserver as StorageCallObserver } from '../storage/layers/observe.ts';
+import { ATTACHMENT_STATES, type StorageStatus } from '../shared/storage-messages.ts';
+import { failuresOf, type StorageObserver as StorageCallObserver } from '../storage/layers/observe.ts';
 
 const MOVE_BUCKETS = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
 const STORAGE_BUCKETS = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
 const DEVICE_TO_HOST = { from: 'device', to: 'host' };
 const HOST_TO_STORAGE = { from: 'host', to: 'storage' };
-/** Outcomes of a key that are no errors. What is aborted was not wanted any more, which the store cannot help. */
-const ORDINARY = new Set(['hit', 'miss', 'stored', 'exists', 'removed', 'aborted']);
 
 /** What the tiers of one rank do, for Prometheus. */
 export class RankMetrics implements CacheObserver {
@@ -80,6 +78,15 @@ export class RankMetrics implements CacheObserver {
     'storage_backend',
   );
   readonly #quotaBytes = this.#gauge('storage_quota_bytes', 'Bytes that it may hold.', 'storage_backend');
+  readonly #attachmentState = this.#gauge(
+    'storage_attachment_state',
+    '1 for the state that the attachment of the storage backend is in, 0 for the others.',
+    'state',
+  );
+  readonly #epoch = this.#gauge(
+    'storage_attachment_epoch',
+    'Number of the attachment; 0 where there is none.',
+  );
   readonly #queue = this.#gauge('storage_queue_depth', 'Pages that wait to be written to L3.', 'op');
   readonly #usedTokens = this.#gauge('tier_used_tokens', 'Tokens that a tier holds.', 'tier');
   readonly #capacityTokens = this.#gauge('tier_capacity_tokens', 'Tokens that a tier can hold.', 'tier');
@@ -93,8 +100,6 @@ export class RankMetrics implements CacheObserver {
     'Measured speed of computing prompts, and of loading them from a tier.',
     'source',
   );
-
-  #askUsage: () => void = () => undefined;
 
   constructor(rank: number) {
     this.#registry.setDefaultLabels({ rank: String(rank) });
@@ -135,40 +140,32 @@ export class RankMetrics implements CacheObserver {
   storage(backend: string): StorageCallObserver {
     return {
       started: (op) => this.#inFlight.inc({ op, storage_backend: backend }),
-      ended: (op, { milliseconds, outcomes, bytes }) => {
+      ended: (op, call) => {
+        const { milliseconds, bytes } = call;
         this.#inFlight.dec({ op, storage_backend: backend });
         if (bytes > 0) this.#bytes.inc({ op, storage_backend: backend }, bytes);
-        let failed = false;
-        for (const [outcome, keys] of outcomes) {
-          if (ORDINARY.has(outcome)) continue;
-          failed = true;
-          this.#errors.inc({ op, kind: outcome, storage_backend: backend }, keys);
-        }
-        const outcome = failed ? 'error' : 'ok';
+        const failures = failuresOf(call);
+        for (const [kind, keys] of failures) this.#errors.inc({ op, kind, storage_backend: backend }, keys);
+        const outcome = failures.length > 0 ? 'error' : 'ok';
         this.#callTime.observe({ op, outcome, storage_backend: backend }, milliseconds / 1000);
       },
     };
   }
 
-  /** Where to ask how full the backend is. */
-  usageOf(backend: string, usage: () => Usage | undefined): void {
-    this.#askUsage = () => {
-      const now = usage();
-      if (!now) return;
-      this.#usedBytes.set({ storage_backend: backend }, now.usedBytes);
-      if (now.quotaBytes !== undefined) this.#quotaBytes.set({ storage_backend: backend }, now.quotaBytes);
-    };
-  }
-
   /** What the tiers hold now is taken in with everything that was counted. */
-  async snapshot(report: CacheReport, pageSize: number, speeds: Speeds): Promise<MetricSnapshot[]> {
+  async snapshot(
+    report: CacheReport,
+    pageSize: number,
+    speeds: Speeds,
+    storage: StorageStatus | undefined,
+  ): Promise<MetricSnapshot[]> {
     const { cells, hostPages, evictedTokens, queued } = report;
     this.#usedTokens.set({ tier: 'device' }, cells.used);
     this.#capacityTokens.set({ tier: 'device' }, cells.capacity);
     this.#usedTokens.set({ tier: 'host' }, hostPages.used * pageSize);
     this.#capacityTokens.set({ tier: 'host' }, hostPages.capacity * pageSize);
     this.#queue.set({ op: 'write' }, queued);
-    this.#askUsage();
+    this.#noteStorage(storage);
     this.#evictedTokens.reset();
     this.#evictedTokens.inc({ tier: 'device' }, evictedTokens.device);
     this.#evictedTokens.inc({ tier: 'host' }, evictedTokens.host);
@@ -177,6 +174,20 @@ export class RankMetrics implements CacheObserver {
       if (value !== undefined && Number.isFinite(value)) this.#speed.set({ source }, value * 1000);
     }
     return this.#registry.getMetricsAsJSON();
+  }
+
+  #noteStorage(storage: StorageStatus | undefined): void {
+    const now = storage?.state ?? 'detached';
+    for (const state of ATTACHMENT_STATES) this.#attachmentState.set({ state }, state === now ? 1 : 0);
+    this.#epoch.set(storage?.epoch ?? 0);
+    // Of a backend that was detached nothing is known any more.
+    this.#usedBytes.reset();
+    this.#quotaBytes.reset();
+    const storage_backend = storage?.settings.backend;
+    if (!storage_backend) return;
+    const { usedBytes, quotaBytes } = storage;
+    if (usedBytes !== null) this.#usedBytes.set({ storage_backend }, usedBytes);
+    if (quotaBytes !== null) this.#quotaBytes.set({ storage_backend }, quotaBytes);
   }
 
   #counter(name: string, help: string, ...labelNames: string[]): Counter {

@@ -6,6 +6,7 @@ import type { CreatedCache } from '../cache/create-cache.ts';
 import { openLlamaEngine } from '../engine/llama/llama-engine.ts';
 import type { SchedulerOutput } from '../scheduler/output.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { StorageOperations } from '../scheduler/storage-operations.ts';
 import { systemClock } from '../shared/clock.ts';
 import { toFailure } from '../shared/errors.ts';
 import { type FromRankMessage, parseToRank, type ToRankMessage } from '../shared/messages.ts';
@@ -13,12 +14,12 @@ import { Wakeup } from '../shared/wakeup.ts';
 import type { Transport } from '../transport/transport.ts';
 import { connectToServer } from '../transport/unix-socket.ts';
 import { PageEvents } from './page-events.ts';
-import { attachStorage, createRankCache } from './rank-cache.ts';
+import { createRankCache, createStorageControl } from './rank-cache.ts';
 import { RANK_ADDRESS_VARIABLE } from './rank-environment.ts';
 import { RankMetrics } from './rank-metrics.ts';
 
-/** How long a rank waits for its storage before it serves without it. */
-const ATTACH_GRACE_MS = 2_000;
+/** What a rank that ends still gives its storage, which its server has detached before if it could. */
+const LAST_WRITES_MS = 1_000;
 
 type StartMessage = Extract<ToRankMessage, { type: 'start' }>;
 type Handler = (message: ToRankMessage) => void;
@@ -71,21 +72,14 @@ async function start(
     const tiers = createRankCache(engine, message.cache, systemClock, metrics, onMoved, events);
     const output = rankOutput(send);
     const scheduler = new Scheduler(engine, tiers.cache, message.limits, output, systemClock, wakeup);
-    const storage = attachStorage(engine, tiers, message.cache, systemClock, metrics).catch(
-      (error: unknown) => {
-        send({ type: 'storage-failed', message: toFailure(error).message });
-        return undefined;
-      },
-    );
+    const control = createStorageControl(message.rank, engine, tiers, systemClock, metrics);
+    const storage = new StorageOperations(scheduler, control, systemClock);
     void scheduler
       .run()
-      .then(() => storage)
-      .then((attached) => attached?.close())
+      .then(() => storage.close(LAST_WRITES_MS))
       .then(() => process.exit(0));
-    // The first requests find what is stored; a store that takes its time is not waited for.
-    await Promise.race([storage, systemClock.sleep(ATTACH_GRACE_MS)]);
     send({ type: 'ready', model: engine.model, pageBytes: engine.pages?.bytes ?? 0 });
-    return (next) => void handleRequest({ scheduler, tiers, metrics }, next, send);
+    return (next) => void handleRequest({ scheduler, tiers, metrics, storage }, next, send);
   } catch (error) {
     const { code, message: text, cause } = toFailure(error);
     if (cause) console.error(cause);
@@ -98,10 +92,11 @@ interface Serving {
   scheduler: Scheduler;
   tiers: CreatedCache;
   metrics: RankMetrics;
+  storage: StorageOperations;
 }
 
 async function handleRequest(
-  { scheduler, tiers, metrics }: Serving,
+  { scheduler, tiers, metrics, storage }: Serving,
   message: ToRankMessage,
   send: (message: FromRankMessage) => void,
 ): Promise<void> {
@@ -116,8 +111,12 @@ async function handleRequest(
       return send({ type: 'flushed', call: message.call, done: scheduler.flush() });
     case 'scrape': {
       const { cache, speeds } = tiers;
-      const values = await metrics.snapshot(cache.report(), cache.pageSize, speeds);
+      const values = await metrics.snapshot(cache.report(), cache.pageSize, speeds, storage.status());
       return send({ type: 'scraped', call: message.call, metrics: values });
+    }
+    case 'storage': {
+      const answer = await storage.handle(message.request);
+      return send({ type: 'storage-answered', call: message.call, answer });
     }
     case 'stop':
       return scheduler.stop();

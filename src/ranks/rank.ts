@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { ModelInfo, TokenLogprobs } from '../engine/engine.ts';
 import { systemClock } from '../shared/clock.ts';
-import { withDeadline } from '../shared/deadline.ts';
 import { Failure, failure, isErrorCode } from '../shared/errors.ts';
 import {
   type CachedTokens,
@@ -15,8 +14,10 @@ import {
   type SchedulerLimits,
   type ToRankMessage,
 } from '../shared/messages.ts';
+import type { StorageAnswer, StorageRequest } from '../shared/storage-messages.ts';
 import type { Transport } from '../transport/transport.ts';
 import { listenForRank } from '../transport/unix-socket.ts';
+import { type CallAnswer, RankCalls } from './rank-calls.ts';
 import { RankChild } from './rank-child.ts';
 
 const CONNECT_DEADLINE_MS = 30_000;
@@ -41,7 +42,10 @@ export interface AnswerListener {
 export interface RankOptions {
   engine: Extract<ToRankMessage, { type: 'start' }>['engine'];
   limits: SchedulerLimits;
-  cache: CacheOptions;
+  /** As they are in effect when a process starts. */
+  cache: () => CacheOptions;
+  /** Brings a rank that has loaded its model to what the others do, and calls `ready` when it may serve. Never rejects. */
+  join: (rank: Rank, ready: () => void) => Promise<void>;
   log: Logger;
   onProgress?: (fraction: number) => void;
   /** Told which pages the rank holds. */
@@ -63,7 +67,6 @@ export interface RankInfo {
   pageBytes: number;
 }
 
-type CallAnswer = Extract<FromRankMessage, { type: 'inspected' | 'scraped' | 'flushed' }>;
 type State = 'starting' | 'ready' | 'down' | 'stopped';
 
 /**
@@ -75,30 +78,23 @@ export class Rank {
   readonly #options: RankOptions;
   readonly #log: Logger;
   readonly #answers = new Map<number, AnswerListener>();
-  /** What waits for an answer of the rank, by the number of the call. */
-  readonly #calls = new Map<number, (answer: CallAnswer) => void>();
+  readonly #calls: RankCalls;
   readonly #ended = new AbortController();
   #state: State = 'starting';
   #child: RankChild | undefined;
   #transport: Transport | undefined;
   #silence: NodeJS.Timeout | undefined;
-  #lastCall = 0;
-  #storageFailed = false;
   #restarts = 0;
 
   constructor(index: number, options: RankOptions) {
     this.index = index;
+    this.#calls = new RankCalls(index);
     this.#options = options;
     this.#log = options.log.child({ rank: index });
   }
 
   get state(): State {
     return this.#state;
-  }
-
-  /** Whether it serves without the storage that it should have. */
-  get storageFailed(): boolean {
-    return this.#storageFailed;
   }
 
   get pid(): number | undefined {
@@ -158,23 +154,28 @@ export class Rank {
     return (await this.#call('flush', 'flushed', CALL_DEADLINE_MS)).done;
   }
 
+  /** Asks the rank about its storage, or to change it; rejects with `no_rank`, `rank_failed` or `deadline_exceeded`. */
+  async storage(request: StorageRequest, deadlineMs: number): Promise<StorageAnswer> {
+    if (!this.#transport) throw failure('no_rank', undefined);
+    const { answer } = await this.#calls.call('storage-answered', deadlineMs, (call) =>
+      this.#send({ type: 'storage', call, request }),
+    );
+    return answer;
+  }
+
+  /** Ends the process at once; it is started again. */
+  restart(reason: string): void {
+    this.#log.error({ requests: this.load, reason }, 'the rank is started again');
+    this.#child?.kill();
+  }
+
   async #call<T extends CallAnswer['type']>(
     type: 'inspect' | 'scrape' | 'flush',
     answerType: T,
     deadlineMs: number,
   ): Promise<Extract<CallAnswer, { type: T }>> {
     if (this.#state !== 'ready') throw failure('no_rank', undefined);
-    const call = this.#lastCall++;
-    const answer = new Promise<Extract<CallAnswer, { type: T }>>((resolve) => {
-      this.#calls.set(call, (message) => {
-        if (isOfType(message, answerType)) resolve(message);
-      });
-    });
-    this.#send({ type, call });
-    const params = { what: `Asking rank ${this.index}`, seconds: deadlineMs / 1000 };
-    return withDeadline(answer, deadlineMs, 'deadline_exceeded', params).finally(() =>
-      this.#calls.delete(call),
-    );
+    return this.#calls.call(answerType, deadlineMs, (call) => this.#send({ type, call }));
   }
 
   /** Ends the process: by asking, then by killing when it takes longer than the grace period. */
@@ -199,8 +200,7 @@ export class Rank {
     } catch {
       // A rank that died meanwhile has another process by now, or none.
       if (this.#child !== child || this.#state !== 'ready') return;
-      this.#log.error({ requests: this.load }, 'the rank does not answer: it is started again');
-      this.#child?.kill();
+      this.restart('it does not answer');
     }
   }
 
@@ -227,7 +227,6 @@ export class Rank {
   /** One life of the process. Resolves when it serves; `gone` when it has ended and its requests are answered. */
   async #launch(): Promise<{ info: RankInfo; gone: Promise<void> }> {
     this.#state = 'starting';
-    this.#storageFailed = false;
     const listener = await listenForRank();
     const child = new RankChild(listener.address, this.#log);
     this.#child = child;
@@ -252,9 +251,11 @@ export class Rank {
       transport.onMessage((message) => this.#receive(parseFromRank(message), early));
       void gone.then(() => reject(failure('engine_failed', { reason: this.#whyDied(child) })));
       const { engine, limits, cache } = this.#options;
-      this.#send({ type: 'start', rank: this.index, engine, limits, cache });
+      this.#send({ type: 'start', rank: this.index, engine, limits, cache: cache() });
     });
-    this.#state = 'ready';
+    await this.#options.join(this, () => {
+      if (child.running && this.#state === 'starting') this.#state = 'ready';
+    });
     return { info, gone };
   }
 
@@ -279,14 +280,12 @@ export class Rank {
       case 'inspected':
       case 'scraped':
       case 'flushed':
-        return this.#calls.get(message.call)?.(message);
+      case 'storage-answered':
+        return this.#calls.answered(message);
       case 'pages':
         this.#options.pages?.stored(this.index, message.stored);
         this.#options.pages?.removed(this.index, message.removed);
         return;
-      case 'storage-failed':
-        this.#storageFailed = true;
-        return this.#log.error({ reason: message.message }, 'the rank serves without its storage');
       case 'loading':
         return this.#options.onProgress?.(message.fraction);
       case 'ready':
@@ -306,6 +305,7 @@ export class Rank {
 
   #loseEverything(child: RankChild): void {
     this.#transport = undefined;
+    this.#calls.lost();
     this.#options.pages?.cleared(this.index);
     const expected = this.#state === 'stopped';
     if (!expected) {
@@ -330,13 +330,6 @@ export class Rank {
   #send(message: ToRankMessage): void {
     this.#transport?.send(message);
   }
-}
-
-function isOfType<T extends CallAnswer['type']>(
-  message: CallAnswer,
-  type: T,
-): message is Extract<CallAnswer, { type: T }> {
-  return message.type === type;
 }
 
 function abortWhen(promise: Promise<void>): AbortSignal {

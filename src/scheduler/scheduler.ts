@@ -5,6 +5,7 @@ import { type Failure, failure, toFailure } from '../shared/errors.ts';
 import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messages.ts';
 import type { Wakeup } from '../shared/wakeup.ts';
 import { fits, isOver, whoComputes } from './admission.ts';
+import { AdmissionGate } from './admission-gate.ts';
 import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
@@ -26,6 +27,7 @@ export class Scheduler {
   readonly #wakeup: Wakeup;
   readonly #grammars: GrammarQueue;
   readonly #step: StepOutput;
+  readonly #gate: AdmissionGate;
   /** Every request that has not ended, by id. */
   readonly #requests = new Map<number, Request>();
   #waiting: Request[] = [];
@@ -54,6 +56,7 @@ export class Scheduler {
     this.#wakeup = wakeup;
     this.#grammars = new GrammarQueue(engine, clock);
     this.#step = new StepOutput(limits.maxRunningRequests);
+    this.#gate = new AdmissionGate((request) => cache.expect(request.prefix));
   }
 
   /** Takes a request over. It is answered through the output, also when it is refused. */
@@ -62,7 +65,7 @@ export class Scheduler {
     if (refusal) return this.#output.failed(spec.id, refusal);
     const request = new Request(spec, this.#arrivals++, this.#cache.pageSize);
     this.#requests.set(spec.id, request);
-    request.arrival = this.#cache.expect(request.prefix);
+    request.arrival = this.#gate.arrive(request);
     if (spec.grammar === undefined) this.#enqueue(request);
     else void this.#compileThenEnqueue(request, spec.grammar);
   }
@@ -99,12 +102,27 @@ export class Scheduler {
     return true;
   }
 
+  /** Admits nothing more until {@link resume}, and resolves when nothing runs or is moved, or the signal aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#gate.close();
+    this.#wakeup.signal();
+    await this.#gate.idle(signal);
+  }
+
+  /** Admits again what waits. */
+  resume(): void {
+    if (!this.#gate.closed) return;
+    this.#gate.open();
+    this.#wakeup.signal();
+  }
+
   /** Steps until {@link stop}; sleeps while there is nothing to do. Rejects when the output throws. */
   async run(): Promise<void> {
     while (!this.#stopped) {
       this.#cache.takeIn();
       this.#dropAborted();
-      this.#admit();
+      if (!this.#gate.closed) this.#admit();
+      if (this.#running.length === 0 && this.#cache.idle) this.#gate.noteIdle();
       if (this.#running.length === 0) await this.#wakeup.wait();
       else await this.#runStep();
     }

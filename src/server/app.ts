@@ -1,13 +1,12 @@
-import { isUtf8 } from 'node:buffer';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { parse as parseJson } from 'secure-json-parse';
 import { failure } from '../shared/errors.ts';
 import { newId } from './answering.ts';
 import { guardRoutes, type Keys } from './auth.ts';
 import type { ServerContext } from './context.ts';
 import { answerBrokenRequest, handleErrors, sendNotFound } from './http-errors.ts';
+import { parseStrictJson } from './json-bodies.ts';
 import { logRequests } from './request-log.ts';
 import { registerAbort } from './routes/abort.ts';
 import { registerChatCompletions } from './routes/chat-completions.ts';
@@ -18,6 +17,7 @@ import { registerHealth } from './routes/health.ts';
 import { registerInfo } from './routes/info.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerModels } from './routes/models.ts';
+import { registerStorageBackend } from './routes/storage-backend.ts';
 import { registerTokenize } from './routes/tokenize.ts';
 import { type App, withTypes } from './typed-app.ts';
 
@@ -75,24 +75,9 @@ export async function createApp(context: ServerContext, options: AppOptions): Pr
   registerHealth(app, context);
   registerInfo(app, context);
   registerFlushCache(app, context);
+  registerStorageBackend(app, context);
   if (options.metrics) registerMetrics(app, context, options.metricsRequireAuth);
   return app;
-}
-
-/** JSON only, and only in valid UTF-8: a decoder that replaces bytes would change prompts silently. */
-function parseStrictJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    const bytes = body as Buffer;
-    if (!isUtf8(bytes)) return done(failure('invalid_encoding', undefined));
-    if (bytes.length === 0) return done(failure('invalid_json', { reason: 'it is empty' }));
-    try {
-      // Refuses `__proto__` and its like, which JSON.parse would take for plain keys.
-      done(null, parseJson(bytes.toString('utf8')));
-    } catch (cause) {
-      done(failure('invalid_json', { reason: (cause as Error).message }, { cause }));
-    }
-  });
 }
 
 function refuseWhenClosing(app: FastifyInstance): void {

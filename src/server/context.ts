@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { ModelInfo } from '../engine/engine.ts';
+import type { OperationMode } from '../shared/storage-messages.ts';
 import type { ChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
+import type { StorageCoordinator } from '../tokenizer-manager/storage/storage-coordinator.ts';
 import type { TokenizerManager } from '../tokenizer-manager/tokenizer-manager.ts';
 import type { CacheReporter } from './answering.ts';
 import type { Limits } from './limits.ts';
@@ -23,5 +25,8 @@ export interface ServerContext {
   chat: ChatSupport | undefined;
   version: string;
   /** Options as they are in effect, without the keys. */
-  publicOptions: Record<string, unknown>;
+  publicOptions: () => Record<string, unknown>;
+  storage: StorageCoordinator;
+  /** Of storage operations that name none. */
+  storageMode: OperationMode;
 }

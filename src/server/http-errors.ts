@@ -7,7 +7,13 @@ import { describeInvalid } from './invalid-fields.ts';
 
 /** OpenAI's error body. */
 export interface ErrorBody {
-  error: { message: string; type: string; param: string | null; code: string };
+  error: {
+    message: string;
+    type: string;
+    param: string | null;
+    code: string;
+    details?: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** Seconds after which a client should try again when the server is busy or a rank comes back. */
@@ -16,8 +22,8 @@ const RETRY_AFTER_SECONDS = 1;
 const MOST_DRAINED_BYTES = 64 << 20;
 const MOST_DRAINED_MS = 5_000;
 
-export function errorBody({ message, type, param, code }: Failure): ErrorBody {
-  return { error: { message, type, param: param ?? null, code } };
+export function errorBody({ message, type, param, code, details }: Failure): ErrorBody {
+  return { error: { message, type, param: param ?? null, code, ...(details ? { details } : {}) } };
 }
 
 /** Turns everything that routes and fastify itself throw into OpenAI's shape. */

@@ -1,10 +1,12 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RankStatus } from '../ranks/fleet.ts';
 import type { CachedTokens, MetricSnapshot } from '../shared/messages.ts';
+import type { OperationRecord } from '../tokenizer-manager/storage/storage-coordinator.ts';
 import type { AnswerObserver } from '../tokenizer-manager/tokenizer-manager.ts';
 
 const TTFT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const INTER_TOKEN_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const OPERATION_BUCKETS = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 const E2E_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 /** The metrics of one server in Prometheus' text format. Gauges of the ranks are asked for at every scrape. */
@@ -22,6 +24,8 @@ export class Metrics implements AnswerObserver {
   readonly #ready: Gauge;
   readonly #restarts: Gauge;
   readonly #preemptions: Gauge;
+  readonly #operations: Counter;
+  readonly #operationTime: Histogram;
   readonly #model: string;
 
   constructor(model: string) {
@@ -30,8 +34,8 @@ export class Metrics implements AnswerObserver {
     this.#registry.setDefaultLabels({ model });
     const counter = (name: string, help: string, labelNames: string[] = []) =>
       new Counter({ name: `tierkv_${name}`, help, labelNames, registers });
-    const histogram = (name: string, help: string, buckets: number[]) =>
-      new Histogram({ name: `tierkv_${name}`, help, buckets, registers });
+    const histogram = (name: string, help: string, buckets: number[], labelNames: string[] = []) =>
+      new Histogram({ name: `tierkv_${name}`, help, buckets, labelNames, registers });
     const gauge = (name: string, help: string, labelNames: string[] = ['rank']) =>
       new Gauge({ name: `tierkv_${name}`, help, labelNames, registers });
     this.#requests = counter('requests_total', 'Answers that ended, by how.', ['outcome']);
@@ -61,6 +65,23 @@ export class Metrics implements AnswerObserver {
       'preempted_requests',
       'How often a request gave its KV cells back and was put back.',
     );
+    this.#operations = counter('storage_operations_total', 'Changes of the storage that ended, by how.', [
+      'op',
+      'mode',
+      'outcome',
+    ]);
+    this.#operationTime = histogram(
+      'storage_operation_duration_seconds',
+      'One change of the storage, on all ranks.',
+      OPERATION_BUCKETS,
+      ['op', 'mode'],
+    );
+  }
+
+  storageOperation({ operation, outcome, milliseconds }: OperationRecord): void {
+    const labels = { op: operation.kind, mode: operation.mode ?? '' };
+    this.#operations.inc({ ...labels, outcome });
+    this.#operationTime.observe(labels, milliseconds / 1000);
   }
 
   firstToken(seconds: number): void {

@@ -14,8 +14,8 @@ import { Fleet } from '../ranks/fleet.ts';
 import { systemClock } from '../shared/clock.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import type { CacheOptions, SchedulerLimits } from '../shared/messages.ts';
+import type { OperationMode, StorageSettings } from '../shared/storage-messages.ts';
 import { VERSION } from '../shared/version.ts';
-import { createDriver } from '../storage/factory.ts';
 import { type ChatSupport, loadChatSupport } from '../tokenizer-manager/chat/chat-support.ts';
 import { PrefixIndex } from '../tokenizer-manager/prefix-index.ts';
 import { PrefixRouter } from '../tokenizer-manager/prefix-router.ts';
@@ -33,7 +33,7 @@ import {
   thisMachine,
 } from './limits.ts';
 import { Metrics } from './metrics.ts';
-import { parseStorageConfig } from './storage-config.ts';
+import { attachAtStart, createStorage, detachAtEnd } from './storage.ts';
 import type { App } from './typed-app.ts';
 
 export interface ServerOptions extends RequestedLimits {
@@ -60,6 +60,8 @@ export interface ServerOptions extends RequestedLimits {
   storageBackend: string | undefined;
   /** JSON; it may hold secrets. */
   storageConfig: string | undefined;
+  /** When changes of the storage may happen, unless an operator says otherwise. */
+  storageMode: OperationMode;
   fingerprintMode: FingerprintMode;
   /** Whether answers say which tier their cached tokens came from. */
   cacheReport: boolean;
@@ -106,7 +108,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const usesGpu = findLibrary(options.gpu).kind !== 'off';
   const limits = deriveLimits(options, vocabulary, options.kvCacheType, thisMachine(options.dpSize, usesGpu));
   const index = options.dpSize > 1 && options.radixCache ? new PrefixIndex() : undefined;
-  const fleet = new Fleet(options.dpSize, {
+  const servedModel = options.servedModelName ?? vocabulary.name ?? path.basename(modelPath, '.gguf');
+  const metrics = new Metrics(servedModel);
+  const storage = createStorage({
+    options,
+    ranks: () => fleet.ranks,
+    fingerprint: once(() => modelFingerprint(modelPath, options.fingerprintMode, {})),
+    onEnded: (record) => metrics.storageOperation(record),
+  });
+  const fleet: Fleet = new Fleet(options.dpSize, {
     engine: {
       modelPath,
       gpu: options.gpu,
@@ -120,7 +130,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       kvCacheType: options.kvCacheType,
     },
     limits: schedulerLimits(limits),
-    cache: await cacheOptions(options, limits, modelPath, index !== undefined),
+    cache: () => cacheOptions(options, limits, storage.decided, index !== undefined),
+    join: (rank, ready) => storage.join(rank, ready),
     log,
     ...(index ? { pages: index } : {}),
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
@@ -129,9 +140,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (!model.paging.supported) log.warn(`This model's KV cannot be kept in pages: ${model.paging.reason}.`);
   else if (options.storageBackend !== undefined && limits.hostBytes < pageBytes)
     log.warn('L2 has no room for a page, so the storage is not used.');
+  else if (options.storageBackend !== undefined)
+    await attachAtStart(storage, options.storageBackend, options.storageConfig, log);
 
-  const servedModel = options.servedModelName ?? vocabulary.name ?? path.basename(modelPath, '.gguf');
-  const metrics = new Metrics(servedModel);
   const manager = new TokenizerManager({
     vocabulary,
     fleet,
@@ -149,12 +160,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     model,
     started: Math.floor(Date.now() / 1000),
     limits,
-    cacheReporter: new CacheReporter(options.cacheReport, () =>
-      fleet.ranks.every((rank) => rank.storageFailed) ? null : (options.storageBackend ?? null),
-    ),
+    cacheReporter: new CacheReporter(options.cacheReport, () => storage.decided.backend),
+    storage,
+    storageMode: options.storageMode,
     chat,
     version: VERSION,
-    publicOptions: publicOptions(options, modelPath),
+    publicOptions: () => publicOptions(options, modelPath, storage.decided),
   };
   const app = await createApp(context, {
     apiKey: options.apiKey,
@@ -170,6 +181,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await Promise.race([closed, systemClock.sleep(LAST_BYTES_MS)]);
     app.server.closeAllConnections();
     await closed;
+    await detachAtEnd(storage);
     await fleet.stop(RANK_GRACE_MS);
     vocabulary.close();
   };
@@ -184,39 +196,34 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return { url: `http://${host}:${port}`, servedModel, limits, pageBytes, app, manager, close: stop };
 }
 
-async function cacheOptions(
+function cacheOptions(
   options: ServerOptions,
   limits: Limits,
-  modelPath: string,
+  { writePolicy, prefetch }: StorageSettings,
   events: boolean,
-): Promise<CacheOptions> {
-  const { storageBackend, storageConfig, prefetchPolicy } = options;
-  const { backend: config, prefetch } = parseStorageConfig(storageConfig, prefetchPolicy);
-  if (storageBackend !== undefined) checkStorage(options, storageBackend, config);
-  const storage =
-    storageBackend === undefined ? undefined : { backend: storageBackend, config: JSON.stringify(config) };
+): CacheOptions {
   return {
     radixCache: options.radixCache,
     hostBytes: limits.hostBytes,
     evictionPolicy: options.evictionPolicy,
-    writePolicy: options.writePolicy,
+    writePolicy,
     unusedDeviceTokens: limits.keepOnDevice,
     prefetch,
     events,
     debug: process.env[DEBUG_VARIABLE] === '1',
-    ...(storage
-      ? { storage, modelFingerprint: await modelFingerprint(modelPath, options.fingerprintMode, {}) }
-      : {}),
   };
 }
 
-/** At start a wrong configuration is refused. A store that cannot be reached is none: the ranks serve without it. */
-function checkStorage({ cache }: ServerOptions, backend: string, config: Record<string, unknown>): void {
-  if (!cache.hierarchical) {
-    const reason = '--hicache-storage-backend needs the hierarchical cache, which is disabled.';
-    throw failure('bad_option', { reason });
-  }
-  createDriver(backend, config);
+/** Makes it when it is first asked for, and again when that failed. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
 }
 
 /** At start a broken template is the operator's business, not a client's. */
@@ -249,7 +256,11 @@ async function listen(app: App, { host, port }: ServerOptions): Promise<void> {
 }
 
 /** What /server_info shows: everything but the keys and what is no setting. */
-function publicOptions(options: ServerOptions, modelPath: string): Record<string, unknown> {
+function publicOptions(
+  options: ServerOptions,
+  modelPath: string,
+  { backend, prefetch, writePolicy }: StorageSettings,
+): Record<string, unknown> {
   const { apiKey, adminApiKey, storageConfig, log: _log, onProgress: _onProgress, ...rest } = options;
   const redacted = (key: string | undefined) => (key === undefined ? null : '***');
   return {
@@ -257,6 +268,9 @@ function publicOptions(options: ServerOptions, modelPath: string): Record<string
     modelPath,
     apiKey: redacted(apiKey),
     adminApiKey: redacted(adminApiKey),
+    storageBackend: backend,
     storageConfig: redacted(storageConfig),
+    prefetchPolicy: prefetch.policy,
+    writePolicy,
   };
 }

@@ -36,6 +36,27 @@ const TABLE = {
   model_not_found: row(404, (p: { model: string }) => `The model '${p.model}' is not served here.`),
   route_not_found: row(404, (p: { method: string; path: string }) => `There is no ${p.method} ${p.path}.`),
   not_idle: row(400, (p: { blockers: string }) => `The server is not idle, blocked-by: ${p.blockers}`),
+  admin_key_missing: row(
+    400,
+    () => 'This endpoint needs an admin API key: start the server with --admin-api-key.',
+  ),
+  hierarchical_cache_disabled: row(
+    400,
+    () =>
+      'The hierarchical cache is not enabled: without an L2 there is nothing that a storage backend could serve.',
+  ),
+  operation_in_progress: row(
+    409,
+    (p: { kind: string; operation: number }) =>
+      `Operation ${p.operation} (${p.kind}) is in progress. Try again when it has ended.`,
+  ),
+  operation_over: row(400, (p: { operation: number }) => `Operation ${p.operation} is over.`),
+  scheduler_not_idle: row(
+    400,
+    (p: { kind: string; queued: number; running: number; blockers: string }) =>
+      `Reject ${p.kind}: scheduler is not idle. #queue-req=${p.queued} #running-req=${p.running} blocked-by: ${p.blockers}`,
+  ),
+  rank_failed: row(400, (p: { rank: number; reason: string }) => `Rank ${p.rank} failed: ${p.reason}`),
   aborted: row(499, () => 'The request was aborted.'),
   queue_full: row(
     503,
@@ -59,8 +80,34 @@ const TABLE = {
       `Storage backend '${p.backend}': ${p.path === '' ? 'its options' : `'${p.path}'`} ${p.expected}.`,
   ),
   storage_unknown_backend: row(400, (p: { reason: string }) => p.reason),
+  storage_policy: row(
+    400,
+    (p: { what: string; given: string; known: string }) =>
+      `There is no ${p.what} '${p.given}'; known are: ${p.known}.`,
+  ),
+  storage_attached: row(
+    400,
+    (p: { attached: string; asked: string }) =>
+      `Storage backend '${p.attached}' is attached, so '${p.asked}' cannot be. Detach first, or send "switch": true.`,
+  ),
+  storage_config_differs: row(
+    400,
+    (p: { backend: string }) =>
+      `Storage backend '${p.backend}' is attached with another configuration. Detach first, or send "switch": true.`,
+  ),
+  storage_not_attached: row(400, () => 'No storage backend is attached.'),
+  storage_check_failed: row(
+    400,
+    (p: { backend: string; check: string; detail: string }) =>
+      `Storage backend '${p.backend}' does not pass '${p.check}': ${p.detail}`,
+  ),
+  storage_not_cleared: row(
+    400,
+    (p: { removed: number; problem: string }) =>
+      `Not all pages were removed (${p.removed} were): ${p.problem}`,
+  ),
   storage_failed: row(
-    503,
+    400,
     (p: { backend: string; reason: string }) => `Storage backend '${p.backend}': ${p.reason}`,
   ),
   // At start, on the command line.
@@ -102,6 +149,8 @@ interface Context {
   /** The request field at fault, as a path such as `messages[0].content`. */
   param?: string;
   cause?: unknown;
+  /** What an operator wants to know besides; no secrets. */
+  details?: Readonly<Record<string, unknown>>;
 }
 
 /** An error from the table. Its message is safe to show to a client. */
@@ -110,12 +159,14 @@ export class Failure extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly param: string | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, message: string, context: Context = {}) {
     super(message, { cause: context.cause });
     this.code = code;
     this.status = TABLE[code].status;
     this.param = context.param;
+    this.details = context.details;
   }
 
   get type(): string {

@@ -1,6 +1,7 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { PrefetchSettings, StorageAnswer, StorageRequest, WritePolicySchema } from './storage-messages.ts';
 
 /** The messages between the tokenizer manager and a rank. Every one is checked where it arrives. */
 
@@ -61,40 +62,16 @@ const Sampling = Type.Object(
   strict,
 );
 
-const PrefetchSettings = Type.Object(
-  {
-    policy: Type.Enum(['best_effort', 'wait_complete', 'timeout']),
-    threshold: Unsigned,
-    timeoutBase: Type.Number(),
-    timeoutPerKiToken: Type.Number(),
-    timeoutMax: Type.Number(),
-  },
-  strict,
-);
-
-/** A storage backend as the operator asked for it. */
-const StorageOptions = Type.Object(
-  {
-    backend: Type.String(),
-    /** Its own settings, as JSON: the backend knows what they must be. */
-    config: Type.String(),
-  },
-  strict,
-);
-
 const CacheOptions = Type.Object(
   {
     radixCache: Type.Boolean(),
     /** Of L2. 0 is none. */
     hostBytes: Type.Number({ minimum: 0 }),
     evictionPolicy: Type.Enum(['lru', 'lfu', 'slru', 'priority']),
-    writePolicy: Type.Enum(['write_through', 'write_through_selective', 'write_back']),
+    writePolicy: WritePolicySchema,
     unusedDeviceTokens: Unsigned,
     prefetch: PrefetchSettings,
     debug: Type.Boolean(),
-    storage: Type.Optional(StorageOptions),
-    /** What the model's pages are named by in the storage, but for what only the engine knows. */
-    modelFingerprint: Type.Optional(Type.String()),
     /** Whether the server wants to know which pages come and go. */
     events: Type.Boolean(),
   },
@@ -139,6 +116,7 @@ const ToRank = Type.Union([
   /** Drop what L1 and L2 hold, if the rank is idle. */
   Type.Object({ type: Type.Literal('flush'), call: Unsigned }, strict),
   Type.Object({ type: Type.Literal('scrape'), call: Unsigned }, strict),
+  Type.Object({ type: Type.Literal('storage'), call: Unsigned, request: StorageRequest }, strict),
   Type.Object({ type: Type.Literal('stop') }, strict),
 ]);
 export type ToRankMessage = Static<typeof ToRank>;
@@ -239,8 +217,6 @@ const FromRank = Type.Union([
   Type.Object({ type: Type.Literal('loading'), fraction: Type.Number() }, strict),
   Type.Object({ type: Type.Literal('ready'), model: ModelInfo, pageBytes: Unsigned }, strict),
   Type.Object({ type: Type.Literal('start-failed'), ...Refusal }, strict),
-  /** The rank serves without its storage. */
-  Type.Object({ type: Type.Literal('storage-failed'), message: Type.String() }, strict),
   /** Comes before the first token: the tokens of the prompt that were not computed, by where their KV came from. */
   Type.Object({ type: Type.Literal('started'), id: Unsigned, cached: CachedTokens }, strict),
   Tokens,
@@ -253,6 +229,7 @@ const FromRank = Type.Union([
     strict,
   ),
   Type.Object({ type: Type.Literal('flushed'), call: Unsigned, done: Type.Boolean() }, strict),
+  Type.Object({ type: Type.Literal('storage-answered'), call: Unsigned, answer: StorageAnswer }, strict),
   /** Pages, by their keys, that came to L1 and L2, and those that are in neither any more. */
   Type.Object(
     { type: Type.Literal('pages'), stored: Type.Array(Type.String()), removed: Type.Array(Type.String()) },

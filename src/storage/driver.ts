@@ -90,7 +90,7 @@ export type StorageErrorKind =
   | 'io';
 
 /** Why one key failed. The message names no secret. */
-interface StorageError {
+export interface StorageError {
   kind: StorageErrorKind;
   message: string;
 }

@@ -23,13 +23,21 @@ export interface StackOptions extends IntegrityOptions {
   observer: StorageObserver;
 }
 
+/** A driver, seen from two places. */
+export interface StorageStack {
+  /** With deadlines alone: for who looks at the store as a whole. */
+  store: StorageDriver;
+  /** With every layer: the pages of one model. */
+  pages: StorageDriver;
+}
+
 /**
  * A driver with every layer around it, in the one order that is right: deadlines next to the driver, so that no layer
  * meets a broken one; headers inside of the namespace, so that they name the key as the store has it; and the observer
  * outside, where it sees timeouts, and rejected pages as the misses that they are to callers.
  */
-export function storageStack(driver: StorageDriver, options: StackOptions): StorageDriver {
-  const bounded = deadlineLayer(options)(driver);
-  const named = namespaceLayer(options.namespace)(integrityLayer(options)(bounded));
-  return observeLayer(options.observer, options.clock)(named);
+export function storageStack(driver: StorageDriver, options: StackOptions): StorageStack {
+  const store = deadlineLayer(options)(driver);
+  const named = namespaceLayer(options.namespace)(integrityLayer(options)(store));
+  return { store, pages: observeLayer(options.observer, options.clock)(named) };
 }

@@ -93,7 +93,8 @@ describe('with a simulated engine', () => {
     for (const scenario of scenarios) {
       const driver = createDriver('memory', {});
       await driver.open(AbortSignal.timeout(1000));
-      const attach = (simulation: Simulation) => simulation.tiers.storage!.use(new StorageLink(driver, 1));
+      const attach = (simulation: Simulation) =>
+        simulation.tiers.storage!.use(new StorageLink(driver, 1), true);
       const known: number[][] = [];
       await play(scenario, { cells: 16_384, cache }, PAGE, attach, known);
       rows.push(await play(scenario, { cells: 16_384, cache }, PAGE, attach, known));

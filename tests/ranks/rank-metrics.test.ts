@@ -5,7 +5,12 @@ async function errors(outcomes: Record<string, number>): Promise<[kind: unknown,
   const metrics = new RankMetrics(0);
   const observer = metrics.storage('file');
   observer.started('read');
-  observer.ended('read', { milliseconds: 1, outcomes: new Map(Object.entries(outcomes)), bytes: 0 });
+  observer.ended('read', {
+    milliseconds: 1,
+    outcomes: new Map(Object.entries(outcomes)),
+    bytes: 0,
+    error: undefined,
+  });
   const report = {
     cells: { capacity: 0, used: 0, evictable: 0 },
     hostPages: { capacity: 0, used: 0 },
@@ -16,7 +21,7 @@ async function errors(outcomes: Record<string, number>): Promise<[kind: unknown,
   };
   const rate = { value: undefined };
   const speeds = { compute: rate, host: rate, storage: rate } as Parameters<RankMetrics['snapshot']>[2];
-  const families = await metrics.snapshot(report, 16, speeds);
+  const families = await metrics.snapshot(report, 16, speeds, undefined);
   const { values } = families.find(({ name }) => name === 'tierkv_storage_errors_total')!;
   return values.map(({ labels, value }) => [labels.kind, value]);
 }

@@ -106,7 +106,8 @@ test('O5: a smaller max_size holds from the start on, before anything is asked',
   await fill(before, 10);
   await before.close();
   const store = createDriver('file', { path: folder, max_size: 3500, min_free_space: 0 });
-  await namespaceLayer('model')(store).open(never);
+  await store.open(never);
+  await has(namespaceLayer('model')(store), 'anything');
   await expect.poll(() => store.usage?.()?.usedBytes).toBe(3000);
   expect(await bytesIn(folder)).toBe(3000);
   await store.close();

@@ -77,7 +77,7 @@ export class RealCache {
 
   /** Attaches the file backend over a folder. */
   async attach(folder: string): Promise<void> {
-    const driver = storageStack(createDriver('file', { path: folder, min_free_space: 0 }), {
+    const { pages: driver } = storageStack(createDriver('file', { path: folder, min_free_space: 0 }), {
       clock: systemClock,
       fingerprint: FINGERPRINT,
       namespace: FINGERPRINT,
@@ -87,7 +87,7 @@ export class RealCache {
     });
     await driver.open(AbortSignal.timeout(STORAGE_MS.open));
     this.#driver = driver;
-    this.tiers.storage?.use(new StorageLink(driver, 1));
+    this.tiers.storage?.use(new StorageLink(driver, 1), true);
   }
 
   answer(spec: RequestSpec): Promise<Answer> {
@@ -129,7 +129,7 @@ export class RealCache {
     open.delete(this);
     await this.scheduler.stop();
     await this.#running;
-    this.tiers.storage?.use(undefined);
+    this.tiers.storage?.use(undefined, false);
     await this.#driver?.close();
     this.tiers.cache.flush();
   }

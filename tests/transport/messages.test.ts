@@ -38,8 +38,6 @@ const START: ToRankMessage = {
     prefetch: { policy: 'timeout', threshold: 256, timeoutBase: 2, timeoutPerKiToken: 0.1, timeoutMax: 30 },
     debug: false,
     events: true,
-    storage: { backend: 'file', config: '{}' },
-    modelFingerprint: 'f',
   },
 };
 const GENERATE: ToRankMessage = {
@@ -57,6 +55,8 @@ const TO_RANK: ToRankMessage[] = [
   { type: 'inspect', call: 0 },
   { type: 'flush', call: 1 },
   { type: 'scrape', call: 2 },
+  { type: 'storage', call: 3, request: { kind: 'status' } },
+  { type: 'storage', call: 4, request: { kind: 'commit', operation: 1, graceMilliseconds: 0 } },
   { type: 'stop' },
 ];
 
@@ -97,7 +97,8 @@ const FROM_RANK: FromRankMessage[] = [
   { type: 'ready', model: { ...MODEL, paging: { supported: true } }, pageBytes: 64 },
   { type: 'ready', model: { ...MODEL, paging: { supported: false, reason: 'why' } }, pageBytes: 0 },
   { type: 'start-failed', code: 'model_file', message: 'no' },
-  { type: 'storage-failed', message: 'no' },
+  { type: 'storage-answered', call: 4, answer: { kind: 'done' } },
+  { type: 'storage-answered', call: 5, answer: { kind: 'refused', code: 'storage_policy', message: 'no' } },
   { type: 'started', id: 1, cached: { device: 1, host: 2, storage: 3 } },
   TOKENS,
   { type: 'tokens', ids: Int32Array.of(1), tokens: Int32Array.of(3) },

@@ -31,7 +31,7 @@ const LONG = 60_000;
  */
 export async function measureReads(pool: HostPool, slots: Int32Array, rounds: number): Promise<ReadSpeeds> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-'));
-  const driver = storageStack(createDriver('file', { path: folder }), {
+  const { pages: driver } = storageStack(createDriver('file', { path: folder }), {
     clock: systemClock,
     fingerprint: FINGERPRINT,
     namespace: FINGERPRINT,

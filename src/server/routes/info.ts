@@ -23,7 +23,7 @@ export function registerInfo(app: App, context: ServerContext): void {
         version: context.version,
         served_model_name: context.servedModel,
         started_at: context.started,
-        options: context.publicOptions,
+        options: context.publicOptions(),
         limits: context.limits,
         in_flight: manager.inFlight,
         ranks: await manager.fleet.inspect(),

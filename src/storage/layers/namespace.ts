@@ -13,11 +13,6 @@ export function namespaceLayer(name: string): StorageLayer {
     const base = passThrough(driver);
     return {
       ...base,
-      async open(signal) {
-        await base.open(signal);
-        // A store with a quota counts a namespace from its first use on: so that this is now, and not at the first miss.
-        await base.has([full('0')], signal);
-      },
       has: (keys, signal) => base.has(keys.map(full), signal),
       read: (reads, signal) =>
         base.read(

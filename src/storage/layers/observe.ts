@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import { totalBytes } from '../buffers.ts';
-import type { Failed, KeyedOperation, StorageLayer } from '../driver.ts';
+import type { Failed, KeyedOperation, StorageError, StorageLayer } from '../driver.ts';
 import { passThrough } from './pass-through.ts';
 
 /** Is told of every call, for metrics. Must not throw. */
@@ -10,12 +10,22 @@ export interface StorageObserver {
   ended(operation: KeyedOperation, call: CallReport): void;
 }
 
-interface CallReport {
+export interface CallReport {
   milliseconds: number;
   /** Keys by outcome: `hit`, `miss`, `stored`, `exists`, `removed`, or the kind of the error. */
   outcomes: ReadonlyMap<string, number>;
   /** Of values that were read or stored. */
   bytes: number;
+  /** The first one of the call. */
+  error: StorageError | undefined;
+}
+
+/** Outcomes of a key that are no errors. What is aborted was not wanted any more, which the store cannot help. */
+const ORDINARY = new Set(['hit', 'miss', 'stored', 'exists', 'removed', 'aborted']);
+
+/** The errors of a call: each kind, and how many keys failed with it. */
+export function failuresOf({ outcomes }: CallReport): [kind: string, keys: number][] {
+  return [...outcomes].filter(([outcome]) => !ORDINARY.has(outcome));
 }
 
 /** Counts and times the calls that take keys. */
@@ -28,17 +38,19 @@ export function observeLayer(observer: StorageObserver, clock: Clock): StorageLa
     const start = clock.now();
     const outcomes = new Map<string, number>();
     let bytes = 0;
+    let error: StorageError | undefined;
     observer.started(operation);
     try {
       const results = await call();
       results.forEach((result, index) => {
         const outcome = 'error' in result ? result.error.kind : result.status;
+        if ('error' in result) error ??= result.error;
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         bytes += bytesOf(result, index);
       });
       return results;
     } finally {
-      observer.ended(operation, { milliseconds: clock.now() - start, outcomes, bytes });
+      observer.ended(operation, { milliseconds: clock.now() - start, outcomes, bytes, error });
     }
   }
   return (driver) => {

@@ -19,7 +19,8 @@ import { LONGEST_KEY } from '../keys.ts';
 export const HEADER_BYTES = 256;
 
 const MAGIC = 'TKVP';
-const VERSION = 1;
+/** The version of the format. */
+export const PAGE_FORMAT = 1;
 const CHECKSUM_AT = 248;
 const KEY_AT = 48;
 
@@ -37,7 +38,7 @@ export type Rejection = 'magic' | 'version' | 'fingerprint' | 'key' | 'length' |
 export function encodeHeader(header: PageHeader, payload: readonly Uint8Array[]): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.write(MAGIC, 0, 'latin1');
-  bytes.writeUInt16LE(VERSION, 4);
+  bytes.writeUInt16LE(PAGE_FORMAT, 4);
   bytes.writeUInt16LE(header.key.length, 6);
   bytes.writeBigUInt64LE(BigInt(header.payloadBytes), 8);
   bytes.write(header.fingerprint, 16, 'hex');
@@ -49,7 +50,7 @@ export function encodeHeader(header: PageHeader, payload: readonly Uint8Array[])
 /** The fields, or what makes it no header of this format; the checksum is not looked at. */
 export function decodeHeader(bytes: Buffer): PageHeader | Rejection {
   if (bytes.toString('latin1', 0, 4) !== MAGIC) return 'magic';
-  if (bytes.readUInt16LE(4) !== VERSION) return 'version';
+  if (bytes.readUInt16LE(4) !== PAGE_FORMAT) return 'version';
   const keyLength = bytes.readUInt16LE(6);
   if (keyLength > LONGEST_KEY) return 'key';
   return {

@@ -41,7 +41,7 @@ export class TieredSimulation extends Simulation {
       this.#turns = TURNS;
     };
     this.store.onAnswer = active;
-    const stack = storageStack(driver, {
+    const { pages } = storageStack(driver, {
       clock,
       fingerprint,
       namespace: fingerprint,
@@ -49,13 +49,13 @@ export class TieredSimulation extends Simulation {
       observer: { started: active, ended: active },
       onRejected: () => undefined,
     });
-    return this.use(stack);
+    return this.use(pages);
   }
 
   /** Attaches a driver as it is. */
   use(driver: StorageDriver): StorageLink {
     const link = new StorageLink(driver, ++this.#epoch);
-    this.tiers.storage?.use(link);
+    this.tiers.storage?.use(link, true);
     return link;
   }
 
@@ -69,7 +69,7 @@ export class TieredSimulation extends Simulation {
   }
 
   detach(): void {
-    this.tiers.storage?.use(undefined);
+    this.tiers.storage?.use(undefined, false);
   }
 
   override submit(asked: Asked): Told {

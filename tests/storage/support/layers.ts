@@ -29,5 +29,5 @@ export const LAYERS: Record<string, StorageLayer> = {
   'the deadline layer': deadlineLayer(deadlines),
   'the observe layer': observeLayer(observer, systemClock),
   'all layers': (driver) =>
-    storageStack(driver, { ...integrity, ...deadlines, namespace: FINGERPRINT, observer }),
+    storageStack(driver, { ...integrity, ...deadlines, namespace: FINGERPRINT, observer }).pages,
 };

@@ -1,9 +1,10 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { cacheFolder } from '../../../shared/cache-folder.ts';
 import { failure } from '../../../shared/errors.ts';
 import { ByteSize, bytesOf } from '../../config.ts';
+import { codeOf, isAbsent } from './file-errors.ts';
 import { FOLDER_MODE } from './page-file.ts';
 
 export const FileOptions = Type.Object(
@@ -48,7 +49,7 @@ export function folderOf(options: FileOptions): string {
 
 /** Makes the folder and fills in what depends on its disk. Throws the system's error. */
 export async function prepareFolder(folder: string, options: FileOptions): Promise<FileLimits> {
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await makeFolder(folder);
   const { blocks, bsize } = await statfs(folder);
   const disk = blocks * bsize;
   const size = (given: number | string | undefined, otherwise: number) =>
@@ -60,4 +61,24 @@ export async function prepareFolder(folder: string, options: FileOptions): Promi
     evictionBytes: Math.floor((options.eviction_ratio ?? 0.05) * maxBytes),
     metadataMs: (options.enable_metadata_cache ?? true) ? 1000 * (options.metadata_ttl ?? 60) : 0,
   };
+}
+
+/** As `mkdir -p`. Node's own goes round for ever where the system says that a folder's parent is not there, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = async () => {
+    try {
+      await mkdir(folder, { mode: FOLDER_MODE });
+    } catch (error) {
+      const isThere = codeOf(error) === 'EEXIST' && (await stat(folder)).isDirectory();
+      if (!isThere) throw error;
+    }
+  };
+  try {
+    await make();
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (!isAbsent(error) || parent === folder) throw error;
+    await makeFolder(parent);
+    await make();
+  }
 }

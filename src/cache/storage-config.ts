@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { DEFAULT_PREFETCH, type PrefetchPolicy, type PrefetchSettings } from '../cache/prefetch-policy.ts';
 import { failure } from '../shared/errors.ts';
+import { DEFAULT_PREFETCH, type PrefetchSettings } from './prefetch-policy.ts';
 
 /** Prefetch settings travel with those of the backend, under SGLang's names, and are taken out before it sees them. */
 const Knobs = Type.Object({
@@ -16,19 +16,22 @@ type Knobs = Static<typeof Knobs>;
 
 const knobs = Compile(Knobs);
 
-/** What `--hicache-storage-backend-extra-config` means. */
+/** What an `extra_config` means. */
 export interface StorageConfig {
   /** The backend's own settings, not checked yet. */
   backend: Record<string, unknown>;
-  prefetch: PrefetchSettings;
+  /** Prefetch settings as they were given, by their names there. */
+  knobs: Record<string, unknown>;
+  prefetch: Omit<PrefetchSettings, 'policy'>;
 }
 
 /**
- * Reads a backend's configuration: a JSON object, in which prefetch settings and the backend's own are mixed.
+ * Reads a configuration: a JSON object, in which prefetch settings and the backend's own are mixed. Prefetch settings
+ * that it does not name have their defaults.
  *
  * @throws `storage_config` with the key that is wrong
  */
-export function parseStorageConfig(json: string | undefined, policy: PrefetchPolicy): StorageConfig {
+export function parseStorageConfig(json: string | undefined): StorageConfig {
   const config = json === undefined || json.trim() === '' ? {} : parseObject(json);
   const given: Record<string, unknown> = {};
   const backend: Record<string, unknown> = {};
@@ -36,10 +39,14 @@ export function parseStorageConfig(json: string | undefined, policy: PrefetchPol
     if (Object.hasOwn(Knobs.properties, key)) given[key] = value;
     else backend[key] = value;
   }
-  return { backend, prefetch: settings(checked(given), policy) };
+  return { backend, knobs: given, prefetch: settings(checked(given)) };
 }
 
 function parseObject(json: string): Record<string, unknown> {
+  if (json.trimStart().startsWith('@')) {
+    const expected = 'must be JSON: files are read by the command line only';
+    throw failure('storage_config', { backend: 'the storage', path: '', expected });
+  }
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -62,9 +69,8 @@ function checked(given: Record<string, unknown>): Knobs {
   });
 }
 
-function settings(given: Knobs, policy: PrefetchPolicy): PrefetchSettings {
+function settings(given: Knobs): Omit<PrefetchSettings, 'policy'> {
   return {
-    policy,
     threshold: given.prefetch_threshold ?? DEFAULT_PREFETCH.threshold,
     timeoutBase: given.prefetch_timeout_base ?? DEFAULT_PREFETCH.timeoutBase,
     timeoutPerKiToken: given.prefetch_timeout_per_ki_token ?? DEFAULT_PREFETCH.timeoutPerKiToken,

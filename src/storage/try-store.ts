@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from '../shared/clock.ts';
+import { toFailure } from '../shared/errors.ts';
+import type { StorageCheck } from '../shared/storage-messages.ts';
+import type { Failed, StorageDriver } from './driver.ts';
+import { HEADER_BYTES, PAGE_FORMAT } from './layers/page-header.ts';
+
+/** Enough to notice a store that mixes up or cuts values. */
+const CANARY_BYTES = 1024;
+/** A folder of its own: a store that counts what a namespace holds before it writes there is not kept from answering. */
+const CANARY_FOLDER = 'canary';
+
+/**
+ * Opens a store and shows that it works, step by step, with a value that is removed again: up to the first step that
+ * fails. The driver stays open, whatever came of it; the caller closes it.
+ *
+ * @param driver with deadlines, and with no namespace: nothing else in the store is touched
+ * @param pageBytes what a page needs room for
+ */
+export async function tryStore(
+  driver: StorageDriver,
+  pageBytes: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<StorageCheck[]> {
+  const key = `${CANARY_FOLDER}/${randomUUID()}`;
+  const value = randomBytes(CANARY_BYTES);
+  const back = new Uint8Array(CANARY_BYTES);
+  const { largestValue } = driver.capabilities;
+  const steps: Record<string, () => Promise<string> | string> = {
+    connect: async () => {
+      await driver.open(signal);
+      return `${driver.name} is open`;
+    },
+    limits: () => {
+      if (largestValue < pageBytes + HEADER_BYTES)
+        throw new Error(
+          `values have at most ${largestValue} bytes, and a page needs ${pageBytes + HEADER_BYTES}`,
+        );
+      return `a page has ${pageBytes} bytes, a value at most ${largestValue}`;
+    },
+    version: () => `pages of format ${PAGE_FORMAT}`,
+    write: async () => {
+      const [result] = await driver.write([{ key, parts: [value] }], signal);
+      return done(result, 'stored');
+    },
+    read: async () => {
+      const [result] = await driver.read([{ key, into: [back] }], signal);
+      done(result, 'hit');
+      if (Buffer.compare(value, back) !== 0) throw new Error('what was read is not what was written');
+      return `${CANARY_BYTES} bytes came back`;
+    },
+    remove: async () => {
+      const [result] = await driver.remove([key], signal);
+      return done(result, 'removed');
+    },
+  };
+  const checks: StorageCheck[] = [];
+  for (const [name, step] of Object.entries(steps)) {
+    const began = clock.now();
+    const { ok, detail } = await outcome(step);
+    checks.push({ name, ok, ms: Math.round(10 * (clock.now() - began)) / 10, detail });
+    if (ok) continue;
+    if (name === 'read') await driver.remove([key], signal);
+    break;
+  }
+  return checks;
+}
+
+async function outcome(step: () => Promise<string> | string): Promise<{ ok: boolean; detail: string }> {
+  try {
+    return { ok: true, detail: await step() };
+  } catch (error) {
+    return { ok: false, detail: reasonOf(error) };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const known = toFailure(error);
+  if (known.code !== 'internal') return known.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function done(result: { status: string } | Failed | undefined, expected: string): string {
+  if (result?.status === expected) return expected;
+  if (result && 'error' in result) throw new Error(`${result.error.kind}: ${result.error.message}`);
+  throw new Error(`the store answered ${result?.status ?? 'nothing'}`);
+}

@@ -1,0 +1,359 @@
+import type { Clock } from '../../shared/clock.ts';
+import { withDeadline } from '../../shared/deadline.ts';
+import { failure, toFailure } from '../../shared/errors.ts';
+import type {
+  AttachChange,
+  ClearScope,
+  OperationMode,
+  StorageAction,
+  StorageChange,
+  StorageCheck,
+  StorageSettings,
+  StorageStatus,
+} from '../../shared/storage-messages.ts';
+import { whatBlocks } from '../../shared/what-blocks.ts';
+import { mergeChecks } from './merge-checks.ts';
+import { OperationLock, type RunningOperation } from './operation-lock.ts';
+import { askAll, askRank, OperationFailure, type RankMessage, type StorageRank } from './rank-answers.ts';
+
+export interface StorageCoordinatorOptions {
+  ranks: () => readonly StorageRank[];
+  clock: Clock;
+  /** In effect on ranks that start, before anything was changed. */
+  settings: StorageSettings;
+  /** The model's; made when a backend is first wanted. */
+  fingerprint: () => Promise<string>;
+  /** Hears of every operation that ended, for the log and metrics. Must not throw. */
+  onEnded: (record: OperationRecord) => void;
+  /** A rank serves, and could not take what the others have in effect. */
+  onUnrestored: (rank: number, reason: string) => void;
+}
+
+/** Who asked for an operation: the name of a key, or of a part of the server; never a key. */
+export interface Caller {
+  key: string;
+  address?: string;
+  requestId?: string;
+}
+
+/** How an operation is to be carried out, and who asked for it. */
+export interface OperationOrder {
+  mode: OperationMode;
+  /** For all of it, on all ranks. */
+  timeoutMs: number;
+  by: Caller;
+}
+
+/** What is said of an operation in the log. Holds no secret. */
+export interface OperationRecord {
+  operation: RunningOperation;
+  by: Caller;
+  /** `ok`, or the code of the error. */
+  outcome: string;
+  milliseconds: number;
+  ranks: readonly RankMessage[];
+}
+
+/** An operation that happened, on every rank. */
+export interface OperationReport<R extends RankMessage = RankMessage> {
+  id: number;
+  milliseconds: number;
+  ranks: R[];
+}
+
+/** What was cleared on a rank. */
+export interface ClearedRank extends RankMessage {
+  removed: number;
+}
+
+/** What a rank that could be asked answered. */
+export interface RankStorage {
+  rank: number;
+  /** Whether the rank serves. */
+  rankState: string;
+  status: StorageStatus | undefined;
+}
+
+/** Of an operation's time, what is kept for its second step. */
+const COMMIT_SHARE = 0.25;
+const MOST_COMMIT_MS = 3_000;
+const COMMIT_ATTEMPTS = 3;
+/** What is being written to a backend that is detached may go on for so long. */
+const GRACE_MS = 2_000;
+/** Ranks end an operation by themselves so long after its time is over; by then it was decided here. */
+const EXPIRY_MS = 5_000;
+const STATUS_MS = 2_000;
+/** Of the time for the second step, when it comes to nothing. */
+const INSPECT_MS = 500;
+/** A rank that starts waits for its storage no longer. */
+const JOIN_MS = 5_000;
+
+const DONE: Record<StorageAction, string> = {
+  attach: 'attached',
+  switch: 'switched',
+  update: 'attached already; policies updated',
+  detach: 'detached',
+  none: 'nothing was attached',
+};
+
+/**
+ * Changes the storage of all ranks or of none: prepared on all, then committed on all, else aborted on all. What was
+ * decided is remembered for ranks that come back. Nothing here takes longer than its deadline.
+ */
+export class StorageCoordinator {
+  readonly #options: StorageCoordinatorOptions;
+  readonly #lock = new OperationLock();
+  #decided: StorageSettings;
+  #epoch = 0;
+  #lastOperation = 0;
+
+  constructor(options: StorageCoordinatorOptions) {
+    this.#options = options;
+    this.#decided = options.settings;
+  }
+
+  /** What ranks that start are to have in effect. May hold secrets. */
+  get decided(): Readonly<StorageSettings> {
+    return this.#decided;
+  }
+
+  /** Rejects with {@link OperationFailure}, `operation_in_progress`, `no_rank` or `deadline_exceeded`. */
+  attach(change: AttachChange, order: OperationOrder): Promise<OperationReport> {
+    const kind = change.replace ? 'switch' : 'attach';
+    return this.#run(kind, change.backend, order, (id) => this.#change(id, change, order));
+  }
+
+  /** As {@link attach}; nothing attached is no failure. */
+  detach(order: OperationOrder): Promise<OperationReport> {
+    return this.#run('detach', undefined, order, (id) => this.#change(id, { kind: 'detach' }, order));
+  }
+
+  /** Removes stored pages, rank after rank: they may share a store or have one each. */
+  clear(scope: ClearScope, order: Omit<OperationOrder, 'mode'>): Promise<OperationReport<ClearedRank>> {
+    return this.#run('clear', undefined, order, () => this.#clear(scope, order.timeoutMs));
+  }
+
+  /** Tries a backend out on every rank. Changes nothing, and does not mind other operations. */
+  async check(change: AttachChange, timeoutMs: number): Promise<StorageCheck[]> {
+    const ranks = this.#serving();
+    const request = { kind: 'check', change, milliseconds: timeoutMs * (1 - COMMIT_SHARE) } as const;
+    const answers = await askAll(ranks, request, 'checked', timeoutMs, this.#options.clock);
+    return mergeChecks(answers.map(({ checks }, i) => ({ rank: ranks[i]?.index ?? i, checks })));
+  }
+
+  get operation(): RunningOperation | undefined {
+    return this.#lock.current;
+  }
+
+  /** What is in effect, from the ranks themselves. */
+  async status(): Promise<RankStorage[]> {
+    return Promise.all(
+      this.#options.ranks().map(async (rank) => {
+        const answer = await askRank(rank, { kind: 'status' }, 'status', STATUS_MS).catch(() => undefined);
+        return { rank: rank.index, rankState: rank.state, status: answer?.status };
+      }),
+    );
+  }
+
+  /**
+   * Brings a rank that has started to what was decided, before it serves. Where its storage cannot be had, it serves
+   * without; attaching the same backend again gives it back. Never rejects.
+   */
+  join(rank: StorageRank, ready: () => void): Promise<void> {
+    return this.#lock.join(async () => {
+      const operation = ++this.#lastOperation;
+      try {
+        await this.#restore(rank, operation);
+      } catch (error) {
+        const { code, message } = toFailure(error);
+        rank.storage({ kind: 'abort', operation }, STATUS_MS).catch(() => undefined);
+        if (code !== 'hierarchical_cache_disabled') this.#options.onUnrestored(rank.index, message);
+      }
+      ready();
+    });
+  }
+
+  async #restore(rank: StorageRank, operation: number): Promise<void> {
+    const until = this.#options.clock.now() + JOIN_MS;
+    const settings = this.#decided;
+    const fingerprint =
+      settings.backend === null
+        ? ''
+        : await this.#within(this.#options.fingerprint(), until, 'The fingerprint');
+    const request = {
+      kind: 'prepare',
+      operation,
+      epoch: this.#epoch,
+      mode: 'live',
+      change: { kind: 'restore', settings },
+      fingerprint,
+      milliseconds: JOIN_MS + EXPIRY_MS,
+    } as const;
+    await askRank(rank, request, 'prepared', this.#left(until));
+    const commit = { kind: 'commit', operation, graceMilliseconds: 0 } as const;
+    await askRank(rank, commit, 'done', Math.max(MOST_COMMIT_MS, this.#left(until)));
+  }
+
+  async #run<R extends RankMessage>(
+    kind: string,
+    backend: string | undefined,
+    order: Omit<OperationOrder, 'mode'> & Partial<OperationOrder>,
+    work: (id: number) => Promise<R[]>,
+  ): Promise<OperationReport<R>> {
+    const { clock, onEnded } = this.#options;
+    const { mode, by } = order;
+    const id = ++this.#lastOperation;
+    const operation = { id, kind, backend, mode, startedAt: Date.now() };
+    const began = clock.now();
+    const ended = (outcome: string, ranks: readonly RankMessage[]) => {
+      const milliseconds = clock.now() - began;
+      onEnded({ operation, by, outcome, milliseconds, ranks });
+      return milliseconds;
+    };
+    try {
+      const ranks = await this.#lock.run(operation, () => work(id));
+      return { id, ranks, milliseconds: ended('ok', ranks) };
+    } catch (error) {
+      ended(toFailure(error).code, error instanceof OperationFailure ? error.ranks : []);
+      throw error;
+    }
+  }
+
+  async #change(id: number, change: StorageChange, order: OperationOrder): Promise<RankMessage[]> {
+    const { mode, timeoutMs } = order;
+    const until = this.#options.clock.now() + timeoutMs;
+    const fingerprint =
+      change.kind === 'detach'
+        ? ''
+        : await this.#within(this.#options.fingerprint(), until, 'The fingerprint');
+    const ranks = this.#serving();
+    const commitMs = Math.min(MOST_COMMIT_MS, timeoutMs * COMMIT_SHARE);
+    const prepare = {
+      kind: 'prepare',
+      operation: id,
+      epoch: id,
+      mode,
+      change,
+      fingerprint,
+      milliseconds: timeoutMs + EXPIRY_MS,
+    } as const;
+    const left = () => this.#left(until) - commitMs;
+    let prepared: { action: StorageAction; settings: StorageSettings }[];
+    try {
+      prepared = await askAll(ranks, prepare, 'prepared', left(), this.#options.clock);
+      if (mode === 'drain') await this.#drain(ranks, id, left());
+    } catch (error) {
+      // Nobody waits for the answers: what a rank does not hear it does by itself when the time is over.
+      for (const rank of ranks)
+        rank.storage({ kind: 'abort', operation: id }, STATUS_MS).catch(() => undefined);
+      throw error;
+    }
+    // From here on it is decided: a rank that does not follow is started again, and then does.
+    const [first] = prepared;
+    if (!first) throw failure('no_rank', undefined);
+    this.#decided = first.settings;
+    if (prepared.some(({ action }) => action === 'attach' || action === 'switch')) this.#epoch = id;
+    const attemptMs = commitMs / COMMIT_ATTEMPTS;
+    return Promise.all(
+      ranks.map((rank, i) => this.#commit(rank, id, attemptMs, until, DONE[prepared[i]?.action ?? 'none'])),
+    );
+  }
+
+  /** Waits until every rank is idle; says what keeps one from it when that takes too long. */
+  async #drain(ranks: readonly StorageRank[], operation: number, deadlineMs: number): Promise<void> {
+    try {
+      await askAll(ranks, { kind: 'hold', operation }, 'done', deadlineMs, this.#options.clock);
+    } catch (error) {
+      if (!(error instanceof OperationFailure) || error.code !== 'deadline_exceeded') throw error;
+      const blockers = await Promise.all(ranks.map(blockersOf));
+      const what = `Waiting for the scheduler to be idle (blocked-by: ${blockers.filter(Boolean).join('; ')})`;
+      const late = failure('deadline_exceeded', { what, seconds: Math.round(deadlineMs / 100) / 10 });
+      throw new OperationFailure(late, error.ranks);
+    }
+  }
+
+  async #commit(
+    rank: StorageRank,
+    operation: number,
+    attemptMs: number,
+    until: number,
+    done: string,
+  ): Promise<RankMessage> {
+    const { index } = rank;
+    const graceMilliseconds = Math.min(GRACE_MS, Math.max(0, this.#left(until)));
+    const request = { kind: 'commit', operation, graceMilliseconds } as const;
+    for (let attempt = 0; attempt < COMMIT_ATTEMPTS; attempt++) {
+      try {
+        await askRank(rank, request, 'done', attemptMs);
+        return { rank: index, ok: true, message: await this.#settle(rank, until, done) };
+      } catch (error) {
+        const { code } = toFailure(error);
+        // Its process has ended: the next one joins.
+        if (code === 'no_rank' || code === 'rank_failed')
+          return { rank: index, ok: true, message: `${done}, when it comes back: it ended meanwhile` };
+        if (code !== 'deadline_exceeded') break;
+      }
+    }
+    rank.restart('it did not carry out what was decided');
+    return {
+      rank: index,
+      ok: true,
+      message: `${done}, when it comes back: it did not answer and is started again`,
+    };
+  }
+
+  /** Waits for what was detached to be closed, as long as there is time. */
+  async #settle(rank: StorageRank, until: number, done: string): Promise<string> {
+    try {
+      await askRank(rank, { kind: 'settle' }, 'done', this.#left(until));
+      return done;
+    } catch {
+      return `${done}; the backend before is still being closed`;
+    }
+  }
+
+  async #clear(scope: ClearScope, timeoutMs: number): Promise<ClearedRank[]> {
+    const until = this.#options.clock.now() + timeoutMs;
+    const ranks: ClearedRank[] = [];
+    for (const rank of this.#serving()) {
+      const left = Math.max(0, this.#left(until));
+      const request = { kind: 'clear', scope, milliseconds: left * (1 - COMMIT_SHARE) } as const;
+      const { removed, failed, problem } = await askRank(rank, request, 'cleared', left).catch(
+        (error: unknown) => {
+          throw new OperationFailure(toFailure(error), ranks);
+        },
+      );
+      const message =
+        problem === null
+          ? `removed ${removed} pages`
+          : `removed ${removed} pages, failed on ${failed}: ${problem}`;
+      ranks.push({ rank: rank.index, ok: problem === null, message, removed });
+      if (problem === null) continue;
+      const all = ranks.reduce((sum, each) => sum + each.removed, 0);
+      throw new OperationFailure(failure('storage_not_cleared', { removed: all, problem }), ranks);
+    }
+    return ranks;
+  }
+
+  /** Throws `no_rank` when there is none. Those that start now join when the operation has ended. */
+  #serving(): StorageRank[] {
+    const ranks = this.#options.ranks().filter(({ state }) => state === 'ready');
+    if (ranks.length === 0) throw failure('no_rank', undefined);
+    return ranks;
+  }
+
+  #left(until: number): number {
+    return until - this.#options.clock.now();
+  }
+
+  #within<T>(work: Promise<T>, until: number, what: string): Promise<T> {
+    const left = Math.max(0, this.#left(until));
+    return withDeadline(work, left, 'deadline_exceeded', { what, seconds: left / 1000 });
+  }
+}
+
+async function blockersOf(rank: StorageRank): Promise<string> {
+  const report = await rank.inspect(INSPECT_MS).catch(() => undefined);
+  const blockers = report ? whatBlocks(report) : ['no answer'];
+  return blockers.length > 0 ? `rank ${rank.index}: ${blockers.join(', ')}` : '';
+}
