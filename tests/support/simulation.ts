@@ -158,6 +158,8 @@ export interface SimulationOptions {
   msPerBatch?: number;
   msPerGrammar?: number;
   cache?: Partial<CacheOptions>;
+  /** One that others share; its owner says how everything runs that takes no time. */
+  clock?: VirtualClock;
 }
 
 /** L1 alone, checked after every operation. */
@@ -175,8 +177,8 @@ const simulations: Simulation[] = [];
 
 /** A scheduler over a simulated engine, on a clock that moves only when told to: a step takes 1 ms. */
 export class Simulation {
-  readonly clock: VirtualClock = new VirtualClock(() => this.turn());
-  readonly output = new Recorder(this.clock);
+  readonly clock: VirtualClock;
+  readonly output: Recorder;
   readonly engine: ObservedEngine;
   readonly counts = new CacheCounts();
   readonly watch: CacheWatch;
@@ -191,6 +193,8 @@ export class Simulation {
   error: unknown;
 
   constructor(options: SimulationOptions = {}) {
+    this.clock = options.clock ?? new VirtualClock(() => this.turn());
+    this.output = new Recorder(this.clock);
     const cells = options.cells ?? 4096;
     this.engine = new ObservedEngine({
       clock: this.clock,

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox';
 import { cacheFolder } from '../../../shared/cache-folder.ts';
 import { failure } from '../../../shared/errors.ts';
 import { ByteSize, bytesOf } from '../../config.ts';
-import { codeOf, isAbsent } from './file-errors.ts';
+import { codeOf } from './file-errors.ts';
 import { FOLDER_MODE } from './page-file.ts';
 
 export const FileOptions = Type.Object(
@@ -77,7 +77,7 @@ async function makeFolder(folder: string): Promise<void> {
     await make();
   } catch (error) {
     const parent = path.dirname(folder);
-    if (!isAbsent(error) || parent === folder) throw error;
+    if (codeOf(error) !== 'ENOENT' || parent === folder) throw error;
     await makeFolder(parent);
     await make();
   }

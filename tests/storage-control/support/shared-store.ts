@@ -1,0 +1,86 @@
+import type { Clock } from '../../../src/shared/clock.ts';
+import { failure } from '../../../src/shared/errors.ts';
+import type { StorageDriver } from '../../../src/storage/driver.ts';
+import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
+import { passThrough } from '../../../src/storage/layers/pass-through.ts';
+import { failed } from '../../../src/storage/results.ts';
+import { never } from '../../storage/support/calls.ts';
+
+/** What goes wrong when a rank opens a store: it is refused, it never ends, or it takes so long. */
+export type OpenTrouble = 'refused' | 'hangs' | number;
+
+/** A store that several ranks open, each with drivers of its own. It notices who uses it without having it open. */
+export class SharedStore {
+  readonly name: string;
+  readonly violations: string[] = [];
+  /** By rank. */
+  readonly trouble = new Map<number, OpenTrouble>();
+  /** Keys of pages that were written. */
+  readonly written = new Set<string>();
+  /** Milliseconds that every call takes. */
+  latency = 0;
+  readonly #clock: Clock;
+  readonly #values = memoryDriver();
+  readonly #open = new Map<symbol, number>();
+  #hanging: (() => void)[] = [];
+
+  constructor(name: string, clock: Clock) {
+    this.name = name;
+    this.#clock = clock;
+    void this.#values.open(never);
+  }
+
+  /** Ranks that have it open, one entry for each driver. */
+  get openBy(): number[] {
+    return [...this.#open.values()].sort();
+  }
+
+  /** The process of a rank has ended: whatever it had open is gone. */
+  forget(rank: number): void {
+    for (const [driver, owner] of this.#open) if (owner === rank) this.#open.delete(driver);
+  }
+
+  /** Nothing goes wrong any more, and what hangs goes on. */
+  heal(): void {
+    this.trouble.clear();
+    for (const go of this.#hanging.splice(0)) go();
+  }
+
+  driver(rank: number): StorageDriver {
+    const base = passThrough(this.#values);
+    const driver = Symbol(`rank ${rank}`);
+    let isClosed = false;
+    const each = async <R>(count: number, what: string, work: () => Promise<R[]>): Promise<R[]> => {
+      if (!this.#open.has(driver)) {
+        if (!isClosed) this.violations.push(`rank ${rank} called ${what} on ${this.name} without opening it`);
+        return Array.from({ length: count }, () => failed('closed', 'It is closed.') as R);
+      }
+      if (this.latency > 0) await this.#clock.sleep(this.latency);
+      return work();
+    };
+    return {
+      ...base,
+      name: this.name,
+      open: async (signal) => {
+        const trouble = this.trouble.get(rank);
+        if (trouble === 'refused')
+          throw failure('storage_failed', { backend: this.name, reason: 'it refuses' });
+        if (trouble === 'hangs') await new Promise<void>((resolve) => this.#hanging.push(resolve));
+        if (typeof trouble === 'number') await this.#clock.sleep(trouble, signal);
+        if (!isClosed) this.#open.set(driver, rank);
+      },
+      close: async () => {
+        isClosed = true;
+        this.#open.delete(driver);
+      },
+      has: (keys, signal) => each(keys.length, 'has', () => base.has(keys, signal)),
+      read: (reads, signal) => each(reads.length, 'read', () => base.read(reads, signal)),
+      write: (writes, signal) =>
+        each(writes.length, 'write', () => {
+          for (const { key } of writes) if (!key.startsWith('canary/')) this.written.add(key);
+          return base.write(writes, signal);
+        }),
+      remove: (keys, signal) => each(keys.length, 'remove', () => base.remove(keys, signal)),
+    };
+  }
+}
