@@ -23,8 +23,12 @@ export class OperationLock {
     return this.#current;
   }
 
-  /** Runs an operation; throws `operation_in_progress`, naming the other one. */
-  async run<T>(operation: RunningOperation, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs an operation; throws `operation_in_progress`, naming the other one.
+   *
+   * @param work is told when all ranks have joined that are about to; it begins then
+   */
+  async run<T>(operation: RunningOperation, work: (joined: Promise<unknown>) => Promise<T>): Promise<T> {
     const other = this.#current;
     if (other) {
       const { ended: _, end: __, ...details } = other;
@@ -37,8 +41,7 @@ export class OperationLock {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     this.#current = { ...operation, ended, end };
     try {
-      await Promise.all(this.#joining);
-      return await work();
+      return await work(Promise.all(this.#joining));
     } finally {
       this.#current = undefined;
       end();

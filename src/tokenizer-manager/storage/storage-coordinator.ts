@@ -1,5 +1,4 @@
 import type { Clock } from '../../shared/clock.ts';
-import { withDeadline } from '../../shared/deadline.ts';
 import { failure, toFailure } from '../../shared/errors.ts';
 import type {
   AttachChange,
@@ -120,17 +119,19 @@ export class StorageCoordinator {
   /** Rejects with {@link OperationFailure}, `operation_in_progress`, `no_rank` or `deadline_exceeded`. */
   attach(change: AttachChange, order: OperationOrder): Promise<OperationReport> {
     const kind = change.replace ? 'switch' : 'attach';
-    return this.#run(kind, change.backend, order, (id) => this.#change(id, change, order));
+    return this.#run(kind, change.backend, order, (id, until) => this.#change(id, change, order, until));
   }
 
   /** As {@link attach}; nothing attached is no failure. */
   detach(order: OperationOrder): Promise<OperationReport> {
-    return this.#run('detach', undefined, order, (id) => this.#change(id, { kind: 'detach' }, order));
+    return this.#run('detach', undefined, order, (id, until) =>
+      this.#change(id, { kind: 'detach' }, order, until),
+    );
   }
 
   /** Removes stored pages, rank after rank: they may share a store or have one each. */
   clear(scope: ClearScope, order: Omit<OperationOrder, 'mode'>): Promise<OperationReport<ClearedRank>> {
-    return this.#run('clear', undefined, order, () => this.#clear(scope, order.timeoutMs));
+    return this.#run('clear', undefined, order, (_, until) => this.#clear(scope, until));
   }
 
   /** Tries a backend out on every rank. Changes nothing, and does not mind other operations. */
@@ -198,10 +199,10 @@ export class StorageCoordinator {
     kind: string,
     backend: string | undefined,
     order: Omit<OperationOrder, 'mode'> & Partial<OperationOrder>,
-    work: (id: number) => Promise<R[]>,
+    work: (id: number, until: number) => Promise<R[]>,
   ): Promise<OperationReport<R>> {
     const { clock, onEnded } = this.#options;
-    const { mode, by } = order;
+    const { mode, by, timeoutMs } = order;
     const id = ++this.#lastOperation;
     const operation = { id, kind, backend, mode, startedAt: Date.now() };
     const began = clock.now();
@@ -211,7 +212,11 @@ export class StorageCoordinator {
       return milliseconds;
     };
     try {
-      const ranks = await this.#lock.run(operation, () => work(id));
+      const until = began + timeoutMs;
+      const ranks = await this.#lock.run(operation, async (joined) => {
+        await this.#within(joined, until, 'Waiting for a rank to start');
+        return work(id, until);
+      });
       return { id, ranks, milliseconds: ended('ok', ranks) };
     } catch (error) {
       ended(toFailure(error).code, error instanceof OperationFailure ? error.ranks : []);
@@ -219,9 +224,12 @@ export class StorageCoordinator {
     }
   }
 
-  async #change(id: number, change: StorageChange, order: OperationOrder): Promise<RankMessage[]> {
-    const { mode, timeoutMs } = order;
-    const until = this.#options.clock.now() + timeoutMs;
+  async #change(
+    id: number,
+    change: StorageChange,
+    { mode, timeoutMs }: OperationOrder,
+    until: number,
+  ): Promise<RankMessage[]> {
     const fingerprint =
       change.kind === 'detach'
         ? ''
@@ -312,8 +320,7 @@ export class StorageCoordinator {
     }
   }
 
-  async #clear(scope: ClearScope, timeoutMs: number): Promise<ClearedRank[]> {
-    const until = this.#options.clock.now() + timeoutMs;
+  async #clear(scope: ClearScope, until: number): Promise<ClearedRank[]> {
     const ranks: ClearedRank[] = [];
     for (const rank of this.#serving()) {
       const left = Math.max(0, this.#left(until));
@@ -346,9 +353,18 @@ export class StorageCoordinator {
     return until - this.#options.clock.now();
   }
 
-  #within<T>(work: Promise<T>, until: number, what: string): Promise<T> {
+  async #within<T>(work: Promise<T>, until: number, what: string): Promise<T> {
     const left = Math.max(0, this.#left(until));
-    return withDeadline(work, left, 'deadline_exceeded', { what, seconds: left / 1000 });
+    const timer = new AbortController();
+    const late = this.#options.clock.sleep(left, timer.signal).then(() => {
+      if (!timer.signal.aborted) throw failure('deadline_exceeded', { what, seconds: left / 1000 });
+    });
+    try {
+      await Promise.race([work, late]);
+      return await work;
+    } finally {
+      timer.abort();
+    }
   }
 }
 

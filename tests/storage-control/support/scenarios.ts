@@ -123,3 +123,11 @@ export async function play({ operation, mode, rank, trouble }: Scenario): Promis
   await cluster.expectSound();
   return outcome;
 }
+
+export function nameOf({ operation, mode, rank, trouble }: Scenario): string {
+  const what =
+    'open' in trouble
+      ? `its store ${typeof trouble.open === 'number' ? `takes ${trouble.open} ms to open` : trouble.open}`
+      : `${trouble.step} ${trouble.fault}${trouble.every ? ' every time' : ''}`;
+  return `${operation} (${mode}), rank ${rank}: ${what}`;
+}

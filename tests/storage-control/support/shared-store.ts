@@ -21,7 +21,8 @@ export class SharedStore {
   latency = 0;
   readonly #clock: Clock;
   readonly #values = memoryDriver();
-  readonly #open = new Map<symbol, number>();
+  /** Drivers of ranks, and whether each is open; what is closed or belonged to a process that ended is not here. */
+  readonly #drivers = new Map<symbol, { rank: number; isOpen: boolean }>();
   #hanging: (() => void)[] = [];
 
   constructor(name: string, clock: Clock) {
@@ -32,12 +33,12 @@ export class SharedStore {
 
   /** Ranks that have it open, one entry for each driver. */
   get openBy(): number[] {
-    return [...this.#open.values()].sort();
+    return [...this.#drivers.values()].flatMap(({ rank, isOpen }) => (isOpen ? [rank] : [])).sort();
   }
 
   /** The process of a rank has ended: whatever it had open is gone. */
   forget(rank: number): void {
-    for (const [driver, owner] of this.#open) if (owner === rank) this.#open.delete(driver);
+    for (const [driver, { rank: owner }] of this.#drivers) if (owner === rank) this.#drivers.delete(driver);
   }
 
   /** Nothing goes wrong any more, and what hangs goes on. */
@@ -49,10 +50,11 @@ export class SharedStore {
   driver(rank: number): StorageDriver {
     const base = passThrough(this.#values);
     const driver = Symbol(`rank ${rank}`);
-    let isClosed = false;
+    this.#drivers.set(driver, { rank, isOpen: false });
     const each = async <R>(count: number, what: string, work: () => Promise<R[]>): Promise<R[]> => {
-      if (!this.#open.has(driver)) {
-        if (!isClosed) this.violations.push(`rank ${rank} called ${what} on ${this.name} without opening it`);
+      const state = this.#drivers.get(driver);
+      if (!state?.isOpen) {
+        if (state) this.violations.push(`rank ${rank} called ${what} on ${this.name} without opening it`);
         return Array.from({ length: count }, () => failed('closed', 'It is closed.') as R);
       }
       if (this.latency > 0) await this.#clock.sleep(this.latency);
@@ -67,11 +69,11 @@ export class SharedStore {
           throw failure('storage_failed', { backend: this.name, reason: 'it refuses' });
         if (trouble === 'hangs') await new Promise<void>((resolve) => this.#hanging.push(resolve));
         if (typeof trouble === 'number') await this.#clock.sleep(trouble, signal);
-        if (!isClosed) this.#open.set(driver, rank);
+        const state = this.#drivers.get(driver);
+        if (state) state.isOpen = true;
       },
       close: async () => {
-        isClosed = true;
-        this.#open.delete(driver);
+        this.#drivers.delete(driver);
       },
       has: (keys, signal) => each(keys.length, 'has', () => base.has(keys, signal)),
       read: (reads, signal) => each(reads.length, 'read', () => base.read(reads, signal)),

@@ -49,12 +49,15 @@ export class SimulatedRank implements StorageRank {
   restarts = 0;
   /** Chooses what becomes of a message. */
   fault: (request: StorageRequest) => Fault | undefined = () => undefined;
+  /** Milliseconds that a message takes, and then its answer. Messages stay in order. */
+  delay: () => number = () => 0;
   readonly #clock: VirtualClock;
   readonly #stores: readonly SharedStore[];
   readonly #join: (rank: SimulatedRank, ready: () => void) => Promise<void>;
   readonly #options: SimulationOptions;
   #life!: { simulation: Simulation; operations: StorageOperations; ended: PromiseWithResolvers<never> };
   #asked: Asked[] = [];
+  #lastDelivery: Promise<void> = Promise.resolve();
 
   constructor(
     index: number,
@@ -148,6 +151,7 @@ export class SimulatedRank implements StorageRank {
     const silence = new Promise<never>(() => undefined);
     const fault = this.fault(request);
     if (fault === 'lost') return silence;
+    await this.#travel();
     if (fault === 'delivered-late') await this.#clock.sleep(deadlineMs + LATE_MS);
     if (fault === 'killed-before') this.kill();
     // What was sent to a process that has ended arrives nowhere.
@@ -155,8 +159,16 @@ export class SimulatedRank implements StorageRank {
     const answer = await life.operations.handle(request);
     if (fault === 'killed-after') this.kill();
     if (fault === 'answer-lost' || this.#life !== life) return silence;
+    await this.#clock.sleep(this.delay());
     if (fault === 'answered-late') await this.#clock.sleep(deadlineMs + LATE_MS);
     return answer;
+  }
+
+  /** No message overtakes another one. */
+  #travel(): Promise<void> {
+    const before = this.#lastDelivery;
+    this.#lastDelivery = this.#clock.sleep(this.delay()).then(() => before);
+    return this.#lastDelivery;
   }
 
   #control(simulation: Simulation): StorageControl | undefined {
