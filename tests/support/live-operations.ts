@@ -1,0 +1,112 @@
+import { expect } from 'vitest';
+import { temporaryFolder } from '../storage/support/folders.ts';
+import { words } from './cache-server.ts';
+import { expectSameAnswer, type GreedyAnswer, greedyTokens, startServer, type TestServer } from './server.ts';
+
+const KEY = 'admin';
+const URL = '/hicache/storage-backend';
+const STREAMS = 16;
+const ANSWER = 24;
+/** Small tiers, so that pages come from the storage and go there all the time. */
+const FLAGS = [
+  ...['--max-total-tokens', '2048', '--page-size', '16', '--hicache-size', '0.004'],
+  ...['--max-running-requests', String(STREAMS), '--context-length', '1024', '--admin-api-key', KEY],
+];
+const PROMPTS = Array.from({ length: 24 }, (_, i) => `${words(60, i % 5)} ${words(30, 100 + i)}`);
+
+export interface LiveCounts {
+  requests: number;
+  operations: number;
+  /** Prompt tokens that came from the storage. */
+  fromStorage: number;
+}
+
+/** Sends an operation; the answer's status and text. */
+async function operate(server: TestServer, method: 'PUT' | 'DELETE', body?: object): Promise<string> {
+  const response = await fetch(server.url + URL + (method === 'DELETE' ? '?mode=live' : ''), {
+    method,
+    headers: { authorization: `Bearer ${KEY}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  return `${response.status} ${await response.text()}`;
+}
+
+function attach(path: string, replace: boolean): object {
+  return {
+    hicache_storage_backend: 'file',
+    hicache_storage_backend_extra_config_json: { path, min_free_space: 0, prefetch_threshold: 16 },
+    mode: 'live',
+    switch: replace,
+    read_through: 1,
+  };
+}
+
+/** A greedy answer as a stream; its tokens, and how many of its prompt came from the storage. */
+async function stream(server: TestServer, text: string): Promise<{ tokens: number[]; storage: number }> {
+  const response = await server.post('/generate', {
+    text,
+    stream: true,
+    sampling_params: { temperature: 0, max_new_tokens: ANSWER },
+  });
+  expect(response.status).toBe(200);
+  const events = (await response.text()).split('\n').filter((line) => line.startsWith('data: '));
+  expect(events.at(-1), 'a stream that is whole').toBe('data: [DONE]');
+  const last = JSON.parse(events.at(-2)!.slice('data: '.length)) as {
+    output_ids: number[];
+    meta_info: { cached_tokens_details: { storage: number } };
+  };
+  return { tokens: last.output_ids, storage: last.meta_info.cached_tokens_details.storage };
+}
+
+/** The right answers, of a server without a cache. */
+async function rightAnswers(): Promise<GreedyAnswer[]> {
+  const server = await startServer([...FLAGS, '--disable-radix-cache']);
+  const answers: GreedyAnswer[] = [];
+  for (const prompt of PROMPTS) answers.push(await greedyTokens(server, prompt, ANSWER));
+  await server.kill();
+  return answers;
+}
+
+/**
+ * Attaches, switches and detaches under load, one operation after the other with a second between them, for so long.
+ * Every stream must be whole and right, and every operation must succeed.
+ */
+export async function changeUnderLoad(seconds: number): Promise<LiveCounts> {
+  const right = await rightAnswers();
+  const folders = [await temporaryFolder(), await temporaryFolder()] as const;
+  const server = await startServer([...FLAGS, '--dp-size', '2']);
+  const counts: LiveCounts = { requests: 0, operations: 0, fromStorage: 0 };
+  const until = performance.now() + 1000 * seconds;
+  try {
+    const ask = async (first: number) => {
+      for (let i = first; performance.now() < until; i += 7) {
+        const which = i % PROMPTS.length;
+        const { tokens, storage } = await stream(server, PROMPTS[which]!);
+        expectSameAnswer({ ...right[which]!, tokens }, right[which]!, PROMPTS[which]);
+        counts.requests++;
+        counts.fromStorage += storage;
+      }
+    };
+    const change = async () => {
+      const steps = [
+        () => operate(server, 'PUT', attach(folders[0], false)),
+        () => operate(server, 'PUT', attach(folders[1], true)),
+        () => operate(server, 'PUT', attach(folders[0], true)),
+        () => operate(server, 'DELETE'),
+      ];
+      for (let i = 0; performance.now() < until; i++) {
+        expect(await steps[i % steps.length]!()).toMatch(/^200 /);
+        counts.operations++;
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+    };
+    await Promise.all([change(), ...Array.from({ length: STREAMS }, (_, i) => ask(i))]);
+    await server.expectIdle();
+    const { ranks } = await server.info();
+    expect(ranks.map(({ state, restarts }) => `${state} ${restarts}`)).toEqual(['ready 0', 'ready 0']);
+    expect(await server.metric('requests_total', 'outcome="error"')).toBe(0);
+    return counts;
+  } finally {
+    await server.kill();
+  }
+}
