@@ -28,9 +28,6 @@ interface ReadThrough {
   over: () => void;
 }
 
-/** How long what begins when a backend is attached may take; nobody waits for it. */
-const FIRST_LOOK_MS = 60_000;
-
 /** One backend from the wish to use it to its end. It owns the driver: {@link drain} is the one way to let go of it. */
 export class Attachment {
   readonly backend: string;
@@ -104,7 +101,7 @@ export class Attachment {
     this.#life.go('attached');
     this.#attachedAt = Date.now();
     // A store with a quota counts a namespace from its first use on: so that this is now, and not at the first miss.
-    void this.link.driver.has(['0'], AbortSignal.any([this.link.signal, AbortSignal.timeout(FIRST_LOOK_MS)]));
+    void this.link.driver.has(['0'], this.link.signal);
   }
 
   /**
