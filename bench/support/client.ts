@@ -38,6 +38,9 @@ export function ask(url: string, prompt: string | number[], maxTokens: number): 
           arrivals.push(performance.now());
       });
       response.on('end', () => {
+        // A stream that failed ends without it.
+        if (!end.includes('data: [DONE]'))
+          return reject(new Error(`a stream that ends with ${end.slice(-200)}`));
         // The event of the usage is no token.
         arrivals.pop();
         const count = (name: string) => Number(new RegExp(`"${name}":(\\d+)`).exec(end)?.[1] ?? 0);

@@ -20,7 +20,7 @@ const collectGarbage: () => void = vm.runInNewContext('gc');
 
 const CYCLES = 1000;
 /** The first ones fill what is filled once: compiled code, pools, histograms. */
-const WARM_UP = 100;
+const WARM_UP = 500;
 /** Bytes of heap for each cycle that are no leak: those of one attachment are some tens of thousands. */
 const NOISE = 1500;
 
