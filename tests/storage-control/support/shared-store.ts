@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/shared/clock.ts';
 import { failure } from '../../../src/shared/errors.ts';
-import type { StorageDriver } from '../../../src/storage/driver.ts';
+import type { Failed, StorageDriver } from '../../../src/storage/driver.ts';
 import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { passThrough } from '../../../src/storage/layers/pass-through.ts';
 import { failed } from '../../../src/storage/results.ts';
@@ -19,6 +19,10 @@ export class SharedStore {
   readonly written = new Set<string>();
   /** Milliseconds that every call takes. */
   latency = 0;
+  /** Milliseconds that a write takes besides. */
+  writeLatency = 0;
+  /** Whether every call that takes keys fails. */
+  failing = false;
   readonly #clock: Clock;
   readonly #values = memoryDriver();
   /** Drivers of ranks, and whether each is open; what is closed or belonged to a process that ended is not here. */
@@ -52,12 +56,16 @@ export class SharedStore {
     const driver = Symbol(`rank ${rank}`);
     this.#drivers.set(driver, { rank, isOpen: false });
     const each = async <R>(count: number, what: string, work: () => Promise<R[]>): Promise<R[]> => {
+      const all = (failure: Failed) => Array.from({ length: count }, () => failure as R);
       const state = this.#drivers.get(driver);
       if (!state?.isOpen) {
         if (state) this.violations.push(`rank ${rank} called ${what} on ${this.name} without opening it`);
-        return Array.from({ length: count }, () => failed('closed', 'It is closed.') as R);
+        return all(failed('closed', 'It is not open.'));
       }
-      if (this.latency > 0) await this.#clock.sleep(this.latency);
+      const latency = this.latency + (what === 'write' ? this.writeLatency : 0);
+      if (latency > 0) await this.#clock.sleep(latency);
+      if (!this.#drivers.has(driver)) return all(failed('closed', 'It was closed.'));
+      if (this.failing) return all(failed('io', 'It fails.'));
       return work();
     };
     return {
