@@ -1,6 +1,7 @@
 import type { Attachment } from '../controller/attachment.ts';
 import type { Cleared } from '../controller/clear-store.ts';
 import { failure, toFailure } from '../shared/errors.ts';
+import { redactConfig } from '../shared/secrets.ts';
 import type {
   AttachChange,
   ClearScope,
@@ -9,7 +10,6 @@ import type {
   StorageSettings,
   StorageStatus,
 } from '../shared/storage-messages.ts';
-import { redactConfig } from '../storage/secrets.ts';
 import type { CachePolicies } from './create-cache.ts';
 import { parseStorageConfig } from './storage-config.ts';
 import { planStorage, type StoragePlan } from './storage-plan.ts';

@@ -1,4 +1,6 @@
-import type { Request } from './request.ts';
+import { type Failure, failure } from '../shared/errors.ts';
+import type { SchedulerLimits } from '../shared/messages.ts';
+import type { Request, RequestSpec } from './request.ts';
 
 /** Tokens of answer that a running request is expected to need soon: below it, admitting leads to putting back. */
 const EXPECTED_GROWTH = 64;
@@ -27,6 +29,19 @@ export function fits(
 
 function growth(request: Request): number {
   return Math.min(EXPECTED_GROWTH, request.spec.sampling.maxTokens - request.generated);
+}
+
+/** Why a request that arrives is not taken; undefined when it is. */
+export function whyRefused(
+  { prompt, sampling }: RequestSpec,
+  queued: number,
+  { contextLength, maxQueuedRequests }: Pick<SchedulerLimits, 'contextLength' | 'maxQueuedRequests'>,
+): Failure | undefined {
+  if (prompt.length === 0) return failure('empty_prompt', undefined);
+  if (prompt.length + sampling.maxTokens > contextLength)
+    return failure('context_length_exceeded', { limit: contextLength, got: prompt.length });
+  if (queued >= maxQueuedRequests) return failure('queue_full', { limit: maxQueuedRequests });
+  return undefined;
 }
 
 /** What a waiting request leaves to a running one: to have computed that many tokens. */

@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts';
 import { type Failure, failure, toFailure } from '../shared/errors.ts';
 import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messages.ts';
 import type { Wakeup } from '../shared/wakeup.ts';
-import { fits, isOver, whoComputes } from './admission.ts';
+import { fits, isOver, whoComputes, whyRefused } from './admission.ts';
 import { AdmissionGate } from './admission-gate.ts';
 import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
@@ -143,16 +143,11 @@ export class Scheduler {
   #whyRefused(spec: RequestSpec): Failure | undefined {
     if (this.#stopped) return failure('shutting_down', undefined);
     if (this.#requests.has(spec.id)) return failure('internal', undefined);
-    if (spec.prompt.length === 0) return failure('empty_prompt', undefined);
     const { maxQueuedRequests } = this.#limits;
     // What does not fit into all of the cells would be put back for ever.
     const contextLength = Math.min(this.#limits.contextLength, this.#engine.limits.cells);
-    if (spec.prompt.length + spec.sampling.maxTokens > contextLength) {
-      return failure('context_length_exceeded', { limit: contextLength, got: spec.prompt.length });
-    }
     const queued = this.#waiting.length + this.#grammars.size;
-    if (queued >= maxQueuedRequests) return failure('queue_full', { limit: maxQueuedRequests });
-    return undefined;
+    return whyRefused(spec, queued, { contextLength, maxQueuedRequests });
   }
 
   #enqueue(request: Request): void {

@@ -23,7 +23,7 @@ declare module 'fastify' {
   }
 }
 
-export type KeyName = 'admin-api-key' | 'api-key' | 'none';
+type KeyName = 'admin-api-key' | 'api-key' | 'none';
 
 export interface Keys {
   apiKey: string | undefined;

@@ -1,7 +1,7 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RankStatus } from '../ranks/fleet.ts';
 import type { CachedTokens, MetricSnapshot } from '../shared/messages.ts';
-import type { OperationRecord } from '../tokenizer-manager/storage/storage-coordinator.ts';
+import type { OperationRecord } from '../tokenizer-manager/storage/operation.ts';
 import type { AnswerObserver } from '../tokenizer-manager/tokenizer-manager.ts';
 
 const TTFT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];

@@ -1,5 +1,5 @@
+import type { OperationReport, RankStorage } from '../tokenizer-manager/storage/operation.ts';
 import type { RunningOperation } from '../tokenizer-manager/storage/operation-lock.ts';
-import type { OperationReport, RankStorage } from '../tokenizer-manager/storage/storage-coordinator.ts';
 
 /** What GET /hicache/storage-backend answers: SGLang's four fields, and ours. Everything was asked of the ranks. */
 export function storageStatus(
@@ -30,7 +30,7 @@ export function storageStatus(
   };
 }
 
-export function operationView({ id, kind, backend, mode, startedAt }: RunningOperation): object {
+function operationView({ id, kind, backend, mode, startedAt }: RunningOperation): object {
   return { id, kind, backend: backend ?? null, mode: mode ?? null, started_at: startedAt / 1000 };
 }
 

@@ -6,11 +6,8 @@ import { failure, toFailure } from '../shared/errors.ts';
 import type { AttachChange, OperationMode, StorageSettings } from '../shared/storage-messages.ts';
 import { createDriver } from '../storage/factory.ts';
 import { placeOfRank, resolveConfig } from '../storage/resolve-config.ts';
-import {
-  type Caller,
-  type OperationRecord,
-  StorageCoordinator,
-} from '../tokenizer-manager/storage/storage-coordinator.ts';
+import type { Caller, OperationRecord } from '../tokenizer-manager/storage/operation.ts';
+import { StorageCoordinator } from '../tokenizer-manager/storage/storage-coordinator.ts';
 import type { ServerOptions } from './start.ts';
 
 /** A store that is slow when the server starts may take so long; nothing waits for it. */

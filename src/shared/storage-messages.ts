@@ -115,7 +115,7 @@ export const StorageRequest = Type.Union([
 ]);
 export type StorageRequest = Static<typeof StorageRequest>;
 
-export const STORAGE_ACTIONS = ['attach', 'switch', 'update', 'detach', 'none'] as const;
+const STORAGE_ACTIONS = ['attach', 'switch', 'update', 'detach', 'none'] as const;
 /** What a change comes down to on a rank. `update` is one of policies alone. */
 export type StorageAction = (typeof STORAGE_ACTIONS)[number];
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { failure } from '../shared/errors.ts';
-import { isReference, secretsOf } from './secrets.ts';
+import { isReference, secretsOf } from '../shared/secrets.ts';
 
 /** Where a configuration is resolved: every rank has values of its own. */
 export interface ConfigPlace {

@@ -1,12 +1,8 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { Failure, failure, toFailure } from '../../shared/errors.ts';
 import type { AttachChange, ClearScope, OperationMode } from '../../shared/storage-messages.ts';
+import type { Caller, OperationOrder, OperationReport } from '../../tokenizer-manager/storage/operation.ts';
 import { OperationFailure } from '../../tokenizer-manager/storage/rank-answers.ts';
-import type {
-  Caller,
-  OperationOrder,
-  OperationReport,
-} from '../../tokenizer-manager/storage/storage-coordinator.ts';
 import type { ServerContext } from '../context.ts';
 import { ignoreBodies, parseStrictJson } from '../json-bodies.ts';
 import { AttachBody, ClearBody, DetachQuery } from '../schemas/storage-backend.ts';

@@ -3,17 +3,21 @@ import { failure, toFailure } from '../../shared/errors.ts';
 import type {
   AttachChange,
   ClearScope,
-  OperationMode,
-  StorageAction,
   StorageChange,
   StorageCheck,
   StorageSettings,
-  StorageStatus,
 } from '../../shared/storage-messages.ts';
-import { whatBlocks } from '../../shared/what-blocks.ts';
 import { mergeChecks } from './merge-checks.ts';
+import type {
+  ClearedRank,
+  OperationOrder,
+  OperationRecord,
+  OperationReport,
+  RankStorage,
+} from './operation.ts';
 import { OperationLock, type RunningOperation } from './operation-lock.ts';
 import { askAll, askRank, OperationFailure, type RankMessage, type StorageRank } from './rank-answers.ts';
+import { EXPIRY_MS, TwoSteps } from './two-steps.ts';
 
 export interface StorageCoordinatorOptions {
   ranks: () => readonly StorageRank[];
@@ -28,72 +32,13 @@ export interface StorageCoordinatorOptions {
   onUnrestored: (rank: number, reason: string) => void;
 }
 
-/** Who asked for an operation: the name of a key, or of a part of the server; never a key. */
-export interface Caller {
-  key: string;
-  address?: string;
-  requestId?: string;
-}
-
-/** How an operation is to be carried out, and who asked for it. */
-export interface OperationOrder {
-  mode: OperationMode;
-  /** For all of it, on all ranks. */
-  timeoutMs: number;
-  by: Caller;
-}
-
-/** What is said of an operation in the log. Holds no secret. */
-export interface OperationRecord {
-  operation: RunningOperation;
-  by: Caller;
-  /** `ok`, or the code of the error. */
-  outcome: string;
-  milliseconds: number;
-  ranks: readonly RankMessage[];
-}
-
-/** An operation that happened, on every rank. */
-export interface OperationReport<R extends RankMessage = RankMessage> {
-  id: number;
-  milliseconds: number;
-  ranks: R[];
-}
-
-/** What was cleared on a rank. */
-export interface ClearedRank extends RankMessage {
-  removed: number;
-}
-
-/** What a rank that could be asked answered. */
-export interface RankStorage {
-  rank: number;
-  /** Whether the rank serves. */
-  rankState: string;
-  status: StorageStatus | undefined;
-}
-
-/** Of an operation's time, what is kept for its second step. */
-const COMMIT_SHARE = 0.25;
-const MOST_COMMIT_MS = 3_000;
-const COMMIT_ATTEMPTS = 3;
-/** What is being written to a backend that is detached may go on for so long. */
-const GRACE_MS = 2_000;
-/** Ranks end an operation by themselves so long after its time is over; by then it was decided here. */
-const EXPIRY_MS = 5_000;
+/** Of the time for a question, what a rank may take: it then still answers. */
+const ANSWER_SHARE = 0.75;
 const STATUS_MS = 2_000;
-/** Of the time for the second step, when it comes to nothing. */
-const INSPECT_MS = 500;
 /** A rank that starts waits for its storage no longer. */
 const JOIN_MS = 5_000;
-
-const DONE: Record<StorageAction, string> = {
-  attach: 'attached',
-  switch: 'switched',
-  update: 'attached already; policies updated',
-  detach: 'detached',
-  none: 'nothing was attached',
-};
+/** It has nothing else to do then. */
+const COMMIT_MS = 3_000;
 
 /**
  * Changes the storage of all ranks or of none: prepared on all, then committed on all, else aborted on all. What was
@@ -137,7 +82,7 @@ export class StorageCoordinator {
   /** Tries a backend out on every rank. Changes nothing, and does not mind other operations. */
   async check(change: AttachChange, timeoutMs: number): Promise<StorageCheck[]> {
     const ranks = this.#serving();
-    const request = { kind: 'check', change, milliseconds: timeoutMs * (1 - COMMIT_SHARE) } as const;
+    const request = { kind: 'check', change, milliseconds: timeoutMs * ANSWER_SHARE } as const;
     const answers = await askAll(ranks, request, 'checked', timeoutMs, this.#options.clock);
     return mergeChecks(answers.map(({ checks }, i) => ({ rank: ranks[i]?.index ?? i, checks })));
   }
@@ -192,7 +137,7 @@ export class StorageCoordinator {
     } as const;
     await askRank(rank, request, 'prepared', this.#left(until));
     const commit = { kind: 'commit', operation, graceMilliseconds: 0 } as const;
-    await askRank(rank, commit, 'done', Math.max(MOST_COMMIT_MS, this.#left(until)));
+    await askRank(rank, commit, 'done', COMMIT_MS);
   }
 
   async #run<R extends RankMessage>(
@@ -235,96 +180,23 @@ export class StorageCoordinator {
         ? ''
         : await this.#within(this.#options.fingerprint(), until, 'The fingerprint');
     const ranks = this.#serving();
-    const commitMs = Math.min(MOST_COMMIT_MS, timeoutMs * COMMIT_SHARE);
-    const prepare = {
-      kind: 'prepare',
-      operation: id,
-      epoch: id,
-      mode,
-      change,
-      fingerprint,
-      milliseconds: timeoutMs + EXPIRY_MS,
-    } as const;
-    const left = () => this.#left(until) - commitMs;
-    let prepared: { action: StorageAction; settings: StorageSettings }[];
-    try {
-      prepared = await askAll(ranks, prepare, 'prepared', left(), this.#options.clock);
-      if (mode === 'drain') await this.#drain(ranks, id, left());
-    } catch (error) {
-      // Nobody waits for the answers: what a rank does not hear it does by itself when the time is over.
-      for (const rank of ranks)
-        rank.storage({ kind: 'abort', operation: id }, STATUS_MS).catch(() => undefined);
-      throw error;
-    }
-    // From here on it is decided: a rank that does not follow is started again, and then does.
-    const [first] = prepared;
+    const { clock } = this.#options;
+    const order = { operation: id, mode, change, fingerprint, timeoutMs, until };
+    const steps = new TwoSteps({ ranks, clock, ...order });
+    const ready = await steps.prepare();
+    const [first] = ready;
     if (!first) throw failure('no_rank', undefined);
+    // From here on it is decided.
     this.#decided = first.settings;
-    if (prepared.some(({ action }) => action === 'attach' || action === 'switch')) this.#epoch = id;
-    const attemptMs = commitMs / COMMIT_ATTEMPTS;
-    return Promise.all(
-      ranks.map((rank, i) => this.#commit(rank, id, attemptMs, until, DONE[prepared[i]?.action ?? 'none'])),
-    );
-  }
-
-  /** Waits until every rank is idle; says what keeps one from it when that takes too long. */
-  async #drain(ranks: readonly StorageRank[], operation: number, deadlineMs: number): Promise<void> {
-    try {
-      await askAll(ranks, { kind: 'hold', operation }, 'done', deadlineMs, this.#options.clock);
-    } catch (error) {
-      if (!(error instanceof OperationFailure) || error.code !== 'deadline_exceeded') throw error;
-      const blockers = await Promise.all(ranks.map(blockersOf));
-      const what = `Waiting for the scheduler to be idle (blocked-by: ${blockers.filter(Boolean).join('; ')})`;
-      const late = failure('deadline_exceeded', { what, seconds: Math.round(deadlineMs / 100) / 10 });
-      throw new OperationFailure(late, error.ranks);
-    }
-  }
-
-  async #commit(
-    rank: StorageRank,
-    operation: number,
-    attemptMs: number,
-    until: number,
-    done: string,
-  ): Promise<RankMessage> {
-    const { index } = rank;
-    const graceMilliseconds = Math.min(GRACE_MS, Math.max(0, this.#left(until)));
-    const request = { kind: 'commit', operation, graceMilliseconds } as const;
-    for (let attempt = 0; attempt < COMMIT_ATTEMPTS; attempt++) {
-      try {
-        await askRank(rank, request, 'done', attemptMs);
-        return { rank: index, ok: true, message: await this.#settle(rank, until, done) };
-      } catch (error) {
-        const { code } = toFailure(error);
-        // Its process has ended: the next one joins.
-        if (code === 'no_rank' || code === 'rank_failed')
-          return { rank: index, ok: true, message: `${done}, when it comes back: it ended meanwhile` };
-        if (code !== 'deadline_exceeded') break;
-      }
-    }
-    rank.restart('it did not carry out what was decided');
-    return {
-      rank: index,
-      ok: true,
-      message: `${done}, when it comes back: it did not answer and is started again`,
-    };
-  }
-
-  /** Waits for what was detached to be closed, as long as there is time. */
-  async #settle(rank: StorageRank, until: number, done: string): Promise<string> {
-    try {
-      await askRank(rank, { kind: 'settle' }, 'done', this.#left(until));
-      return done;
-    } catch {
-      return `${done}; the backend before is still being closed`;
-    }
+    if (ready.some(({ action }) => action === 'attach' || action === 'switch')) this.#epoch = id;
+    return steps.commit(ready);
   }
 
   async #clear(scope: ClearScope, until: number): Promise<ClearedRank[]> {
     const ranks: ClearedRank[] = [];
     for (const rank of this.#serving()) {
       const left = Math.max(0, this.#left(until));
-      const request = { kind: 'clear', scope, milliseconds: left * (1 - COMMIT_SHARE) } as const;
+      const request = { kind: 'clear', scope, milliseconds: left * ANSWER_SHARE } as const;
       const { removed, failed, problem } = await askRank(rank, request, 'cleared', left).catch(
         (error: unknown) => {
           throw new OperationFailure(toFailure(error), ranks);
@@ -366,10 +238,4 @@ export class StorageCoordinator {
       timer.abort();
     }
   }
-}
-
-async function blockersOf(rank: StorageRank): Promise<string> {
-  const report = await rank.inspect(INSPECT_MS).catch(() => undefined);
-  const blockers = report ? whatBlocks(report) : ['no answer'];
-  return blockers.length > 0 ? `rank ${rank.index}: ${blockers.join(', ')}` : '';
 }

@@ -3,11 +3,8 @@ import { expect } from 'vitest';
 import { DEFAULT_PREFETCH } from '../../../src/cache/prefetch-policy.ts';
 import { VirtualClock } from '../../../src/engine/simulated/virtual-clock.ts';
 import type { AttachChange, OperationMode, StorageSettings } from '../../../src/shared/storage-messages.ts';
-import {
-  type OperationOrder,
-  type OperationRecord,
-  StorageCoordinator,
-} from '../../../src/tokenizer-manager/storage/storage-coordinator.ts';
+import type { OperationOrder, OperationRecord } from '../../../src/tokenizer-manager/storage/operation.ts';
+import { StorageCoordinator } from '../../../src/tokenizer-manager/storage/storage-coordinator.ts';
 import { pagesOf } from '../../cache/support/tiered-simulation.ts';
 import type { SimulationOptions } from '../../support/simulation.ts';
 import { SharedStore } from './shared-store.ts';

@@ -1,16 +1,16 @@
 import { expect } from 'vitest';
 import type { OperationMode, StorageRequest } from '../../../src/shared/storage-messages.ts';
-import type { OperationReport } from '../../../src/tokenizer-manager/storage/storage-coordinator.ts';
+import type { OperationReport } from '../../../src/tokenizer-manager/storage/operation.ts';
 import { attachTo, Cluster } from './cluster.ts';
 import type { OpenTrouble } from './shared-store.ts';
 import { FAULTS, type Fault } from './simulated-rank.ts';
 
-export const RANKS = 3;
+const RANKS = 3;
 /** Of an operation here, in milliseconds. */
-export const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Operations by name: what is attached before and after, and how it is asked for. */
-export const OPERATIONS: Record<
+const OPERATIONS: Record<
   string,
   {
     before: 'a' | null;
@@ -37,7 +37,7 @@ export const OPERATIONS: Record<
 };
 
 /** Messages of an operation, in order. */
-export function stepsOf(mode: OperationMode): StorageRequest['kind'][] {
+function stepsOf(mode: OperationMode): StorageRequest['kind'][] {
   return mode === 'drain' ? ['prepare', 'hold', 'commit', 'settle'] : ['prepare', 'commit', 'settle'];
 }
 
