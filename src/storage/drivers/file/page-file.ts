@@ -1,6 +1,9 @@
+import fs from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { slice, totalBytes } from '../../buffers.ts';
+import type { Read } from '../../driver.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
 
@@ -8,22 +11,26 @@ import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
 export const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
+// Descriptors instead of handles: a tenth less time for a page.
+const [openFile, readInto, closeFile] = [promisify(fs.open), promisify(fs.readv), promisify(fs.close)];
+
 // A value that reaches into this byte, read after the buffers, does not fit into them. Nobody looks at what it holds.
 const BEYOND = Buffer.alloc(1);
 
 /**
- * Reads a whole file into buffers, without a copy. Throws the system's error.
+ * Reads a whole file into the buffers of a read, without a copy, and says at once when they are filled. Throws the
+ * system's error.
  *
  * @param expected its length, where that is known: saves the read that finds nothing more
  */
 export async function readPage(
   file: string,
-  into: readonly Uint8Array[],
+  { into, filled }: Omit<Read, 'key'>,
   expected: number | undefined,
 ): Promise<number | 'absent' | 'too long'> {
-  let handle: FileHandle;
+  let descriptor: number;
   try {
-    handle = await open(file, 'r');
+    descriptor = await openFile(file, 'r');
   } catch (error) {
     if (isAbsent(error)) return 'absent';
     throw error;
@@ -34,13 +41,16 @@ export async function readPage(
     let bytes = 0;
     for (;;) {
       const rest = bytes === 0 ? buffers : slice(buffers, bytes, room + 1);
-      const { bytesRead } = await handle.readv(rest);
+      const { bytesRead } = await readInto(descriptor, rest);
       bytes += bytesRead;
       if (bytes > room) return 'too long';
-      if (bytesRead === 0 || bytes === expected) return bytes;
+      if (bytesRead === 0 || bytes === expected) {
+        filled?.(bytes);
+        return bytes;
+      }
     }
   } finally {
-    await handle.close();
+    await closeFile(descriptor);
   }
 }
 
