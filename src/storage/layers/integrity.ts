@@ -118,12 +118,7 @@ async function readVerified(
   return verified;
 }
 
-function verify(
-  { key, into }: Read,
-  header: Buffer,
-  fingerprint: string,
-  result: ReadResult,
-): Outcome {
+function verify({ key, into }: Read, header: Buffer, fingerprint: string, result: ReadResult): Outcome {
   const tooLong = result.status === 'error' && result.error.kind === 'size';
   if (result.status === 'error' && result.error.kind === 'corrupt') return 'corrupt';
   if (result.status !== 'hit' && !tooLong) return result;
