@@ -8,7 +8,7 @@ import { describeMachine, thisMachine } from '../support/machine.ts';
 import { writeSection } from '../support/page.ts';
 import { measureFirstToken } from './first-token/part.ts';
 import { measureKept } from './kept-on-device.ts';
-import { measureMisses } from './misses.ts';
+import { measureMisses } from './misses/part.ts';
 import { measurePages } from './pages/part.ts';
 import type { Part } from './part.ts';
 import { measureReplay } from './replay/part.ts';

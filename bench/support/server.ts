@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -9,6 +10,7 @@ export type Flags = Readonly<Record<`--${string}`, string | number | true>>;
 /** A server process, started as an operator would start it. */
 export interface BenchServer {
   readonly url: string;
+  readonly pid: number;
   /** Ends it in order. */
   stop(): Promise<void>;
 }
@@ -29,7 +31,7 @@ export async function startServer(flags: Flags): Promise<BenchServer> {
     createInterface({ input: child.stdout }).once('line', resolve);
     void exited.then(() => reject(new Error('The server did not start.')));
   });
-  return { url, stop };
+  return { url, pid: child.pid!, stop };
 }
 
 /** Starts servers, and stops all of them however the work ends. */
@@ -76,4 +78,19 @@ export async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+/** Processor time that a server and its ranks have taken, in milliseconds, on Linux. */
+export async function processorTime({ pid }: BenchServer): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const processes = [pid, ...children.trim().split(' ').map(Number)];
+  const times = await Promise.all(
+    processes.map(async (process) => {
+      const stat = await readFile(`/proc/${process}/stat`, 'utf8');
+      // Behind the name, which may have spaces: utime and stime are fields 14 and 15, in hundredths of a second.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return 10 * (Number(fields[11]) + Number(fields[12]));
+    }),
+  );
+  return times.reduce((sum, time) => sum + time, 0);
 }

@@ -61,6 +61,12 @@ export interface Read {
   key: string;
   /** Filled one after the other. Together at least as long as the value, or the read is an error of kind `size`. */
   into: readonly Uint8Array[];
+  /**
+   * A driver may call it with the value's length as soon as the buffers hold the value, before it answers: whoever
+   * looks at them then finds them in the processor's cache. A driver that did leaves them as they are, or does not
+   * answer with a hit. Must not throw.
+   */
+  filled?: (bytes: number) => void;
 }
 
 export interface Write {

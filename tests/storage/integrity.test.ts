@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import type { StorageDriver } from '../../src/storage/driver.ts';
+import type { Read, ReadResult, StorageDriver } from '../../src/storage/driver.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { integrityLayer } from '../../src/storage/layers/integrity.ts';
 import { HEADER_BYTES } from '../../src/storage/layers/page-header.ts';
+import { passThrough } from '../../src/storage/layers/pass-through.ts';
 import { bytes, has, never, outcome, pageKey, read, write } from './support/calls.ts';
 import { tamper } from './support/faulty-driver.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -117,6 +118,44 @@ test('W5: a page is a hit only after its bytes were verified, in the middle of a
   expect((await page.driver.has(keys, never)).map(outcome).filter((word) => word === 'miss')).toHaveLength(2);
   await page.driver.close();
 });
+
+test('a page is verified when the driver says that it is there, before it answers', async () => {
+  const { store } = await storedPage(createDriver('file', { path: await temporaryFolder() }));
+  await tamper(store, KEY, flip(HEADER_BYTES + 7));
+  const rejected: string[] = [];
+  const driver = integrityLayer({ fingerprint: FINGERPRINT, onRejected: (reason) => rejected.push(reason) })({
+    ...passThrough(store),
+    // The bytes were wrong when it said so; that they are right later makes them no page.
+    read: async (reads, signal) => {
+      const results = await store.read(reads, signal);
+      for (const { into } of reads) into[1]![7]! ^= 1;
+      return results;
+    },
+  });
+  expect((await read(driver, KEY)).result).toEqual({ status: 'miss' });
+  expect(rejected).toEqual(['checksum']);
+  await store.close();
+});
+
+test.each<[string, (read: Read, result: ReadResult) => ReadResult, string]>([
+  ['another length', (_, result) => ({ ...result, bytes: HEADER_BYTES + 1999 }), 'miss'],
+  ['a miss', () => ({ status: 'miss' }), 'miss'],
+  ['an error', () => ({ status: 'error', error: { kind: 'io', message: 'no' } }), 'io'],
+])(
+  'bytes that the driver said were there are no page when it answers with %s',
+  async (_, answer, expected) => {
+    const { store } = await storedPage();
+    const driver = integrityLayer({ fingerprint: FINGERPRINT, onRejected: () => undefined })({
+      ...passThrough(store),
+      read: async (reads, signal) => {
+        const results = await store.read(reads, signal);
+        for (const each of reads) each.filled?.(HEADER_BYTES + VALUE.length);
+        return results.map((result, i) => answer(reads[i]!, result));
+      },
+    });
+    expect(outcome((await read(driver, KEY)).result)).toBe(expected);
+  },
+);
 
 test('a value that the driver itself calls corrupt is a miss and is removed', async () => {
   const page = await storedPage();

@@ -7,7 +7,7 @@ import { createDriver } from '../../src/storage/factory.ts';
 import { integrityLayer } from '../../src/storage/layers/integrity.ts';
 import { cleanEnvironment, MAIN, NODE } from '../support/server.ts';
 import { bytes, never, pageKey } from './support/calls.ts';
-import { replaceFileSystem, systemError } from './support/file-system-faults.ts';
+import { refuseToOpen, replaceFileSystem, systemError } from './support/file-system-faults.ts';
 import { filesIn, temporaryFolder } from './support/folders.ts';
 import { FINGERPRINT } from './support/layers.ts';
 
@@ -107,11 +107,8 @@ test('what cannot be read or removed is told, and the rest is done', async () =>
   const files = await store(folder, FINGERPRINT, FINGERPRINT, 5);
   await truncate(files[0]!, 300);
   await truncate(files[1]!, 300);
+  refuseToOpen((file) => (file === files[2] ? systemError('EIO') : undefined));
   replaceFileSystem((fs) => ({
-    open: async (file, ...rest) => {
-      if (file === files[2]) throw systemError('EIO');
-      return await fs.open(file, ...rest);
-    },
     unlink: async (file) => {
       if (file === files[0]) throw systemError('EPERM');
       await fs.unlink(file);

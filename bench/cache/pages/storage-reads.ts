@@ -1,10 +1,11 @@
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { HostPool } from '../../../src/controller/host-pool.ts';
+import { HostPool } from '../../../src/controller/host-pool.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
 import type { Read, StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
+import { HEADER_BYTES } from '../../../src/storage/layers/page-header.ts';
 import { storageStack } from '../../../src/storage/stack.ts';
 import { median } from '../../support/statistics.ts';
 
@@ -53,7 +54,9 @@ export async function measureReads(pool: HostPool, slots: Int32Array, rounds: nu
     const reads = keys.map((key, i) => ({ key, into: [pool.page(slots[i]!)] }));
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.page'));
     const places = files.map((file) => path.join(folder, file));
-    const buffers = places.map(() => new Uint8Array(pool.pageBytes + 4096).fill(1));
+    // Memory like that of the slots, so that copying costs the same.
+    const room = new HostPool(places.length, pool.pageBytes + HEADER_BYTES);
+    const buffers = places.map((_, i) => room.page(i).fill(1));
     const bytes = slots.length * pool.pageBytes;
     const read: number[] = [];
     const plain: number[] = [];

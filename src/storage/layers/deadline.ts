@@ -13,6 +13,9 @@ export interface DeadlineOptions {
 
 type Cut = 'timeout' | 'aborted';
 
+/** Without a reason of its own, every abort makes an exception with a stack. */
+const OVER = 'over';
+
 /**
  * Makes any driver keep the contract towards its callers. A call is answered at its deadline, or when its signal
  * aborts, whether the driver settles or not; the driver's signal aborts then too, and what it still does with the
@@ -34,7 +37,7 @@ export function deadlineLayer({ clock, milliseconds }: DeadlineOptions): Storage
       .then((): Cut => (timer.signal.aborted ? 'aborted' : 'timeout'));
     const outcome = attempt(call, inner.signal);
     const first = await Promise.race([outcome, aborted, late]);
-    timer.abort();
+    timer.abort(OVER);
     signal?.removeEventListener('abort', abort);
     if (typeof first !== 'string') return first;
     inner.abort();

@@ -47,8 +47,9 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
 }
 
 /**
- * Pages in one call of the driver, so that some are verified while others are read. Between two checksums, which take
- * a tenth of a millisecond each, everything else in this process has its turn: that is also what keeps reads going.
+ * Pages in one call of the driver, so that some are verified while others are read where the driver does not say when
+ * each of them is there. Between two checksums, which take a tenth of a millisecond each, everything else in this
+ * process has its turn: that is also what keeps reads going.
  */
 const PORTION = 8;
 
@@ -75,6 +76,8 @@ function withHeader({ key, parts }: Write, fingerprint: string): Write {
   return { key, parts: [header, ...parts] };
 }
 
+type Outcome = ReadResult | Rejection | 'corrupt';
+
 async function readVerified(
   driver: StorageDriver,
   { fingerprint, onRejected }: IntegrityOptions,
@@ -82,33 +85,40 @@ async function readVerified(
   signal: AbortSignal,
 ): Promise<ReadResult[]> {
   const headers = reads.map(() => Buffer.alloc(HEADER_BYTES));
+  /** Of those that the driver said it had filled: how many bytes it said, and what was found in them. */
+  const early: ({ bytes: number; outcome: Outcome } | undefined)[] = reads.map(() => undefined);
   const results = await driver.read(
-    reads.map(({ key, into }, i) => ({ key, into: [headers[i]!, ...into] })),
+    reads.map((read, i) => ({
+      key: read.key,
+      into: [headers[i]!, ...read.into],
+      filled: (bytes) => {
+        const outcome = verify(read, headers[i]!, fingerprint, { status: 'hit', bytes });
+        early[i] = { bytes, outcome };
+      },
+    })),
     signal,
   );
   const rejected = new Set<string>();
   const verified: ReadResult[] = [];
   for (const [i, result] of results.entries()) {
-    const { key } = reads[i]!;
-    const outcome = verify(reads[i]!, headers[i]!, fingerprint, result);
+    const read = reads[i]!;
+    let outcome = result.status === 'hit' && result.bytes === early[i]?.bytes ? early[i].outcome : undefined;
+    if (outcome === undefined) {
+      outcome = verify(read, headers[i]!, fingerprint, result);
+      await setImmediate();
+    }
     if (typeof outcome === 'string') {
-      rejected.add(key);
-      onRejected(outcome, key);
+      rejected.add(read.key);
+      onRejected(outcome, read.key);
     }
     verified.push(typeof outcome === 'string' ? { status: 'miss' } : outcome);
-    await setImmediate();
   }
   // Its answer changes nothing: where the value stays, the next read rejects it again.
   if (rejected.size > 0) await driver.remove([...rejected], signal);
   return verified;
 }
 
-function verify(
-  { key, into }: Read,
-  header: Buffer,
-  fingerprint: string,
-  result: ReadResult,
-): ReadResult | Rejection | 'corrupt' {
+function verify({ key, into }: Read, header: Buffer, fingerprint: string, result: ReadResult): Outcome {
   const tooLong = result.status === 'error' && result.error.kind === 'size';
   if (result.status === 'error' && result.error.kind === 'corrupt') return 'corrupt';
   if (result.status !== 'hit' && !tooLong) return result;

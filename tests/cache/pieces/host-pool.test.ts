@@ -42,6 +42,12 @@ describe('the host pool', () => {
     );
   });
 
+  it('begins every slot at a multiple of 64 bytes', () => {
+    const pool = new HostPool(3, 100);
+    expect([...pool.take(3)!].map((slot) => pool.page(slot).byteOffset)).toEqual([0, 128, 256]);
+    expect(pool.page(2)).toHaveLength(100);
+  });
+
   it('spreads over several slabs where one would be too large', () => {
     const pool = new HostPool(5, 2 ** 29);
     const slots = pool.take(5)!;

@@ -85,6 +85,24 @@ export function checkValues({ open }: Stores): void {
     expect(into.equals(value)).toBe(true);
   });
 
+  test('where a driver says that buffers are filled, they hold the value by then', async () => {
+    const driver = await open();
+    const value = bytes(2000);
+    await write(driver, 'a', value);
+    const into = Buffer.alloc(3000);
+    const seen: Buffer[] = [];
+    const filled = (length: number) => void seen.push(Buffer.from(into.subarray(0, length)));
+    const reads = [
+      { key: 'a', into: [into], filled },
+      { key: 'missing', into: [Buffer.alloc(10)], filled },
+      { key: 'a', into: [Buffer.alloc(10)], filled },
+    ];
+    expect((await driver.read(reads, never)).map(outcome)).toEqual(['hit', 'miss', 'size']);
+    for (const each of seen) expect(each.equals(value)).toBe(true);
+    expect(seen.length).toBeLessThanOrEqual(1);
+    expect(into.subarray(0, 2000).equals(value)).toBe(true);
+  });
+
   test('a buffer larger than the value is good, and one that is too small is an error of kind size', async () => {
     const driver = await open();
     const value = bytes(1000);

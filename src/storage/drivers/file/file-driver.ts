@@ -169,9 +169,10 @@ export class FileDriver implements StorageDriver {
     return { status: 'miss' };
   }
 
-  async #readOne({ key, into }: Read): Promise<ReadResult> {
+  async #readOne(read: Read): Promise<ReadResult> {
+    const { key } = read;
     const began = this.#index.tick();
-    const bytes = await readPage(pagePath(this.#root, key), into, this.#index.bytesOf(key));
+    const bytes = await readPage(pagePath(this.#root, key), read, this.#index.bytesOf(key));
     if (bytes === 'absent') {
       this.#index.dropUnlessSeenSince(key, began);
       return { status: 'miss' };

@@ -1,6 +1,8 @@
+import fs from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { slice, totalBytes } from '../../buffers.ts';
+import type { Read } from '../../driver.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
 
@@ -12,35 +14,42 @@ const FILE_MODE = 0o600;
 const BEYOND = Buffer.alloc(1);
 
 /**
- * Reads a whole file into buffers, without a copy. Throws the system's error.
+ * Reads a whole file into the buffers of a read, without a copy, and says at once when they are filled. Throws the
+ * system's error.
  *
  * @param expected its length, where that is known: saves the read that finds nothing more
  */
 export async function readPage(
   file: string,
-  into: readonly Uint8Array[],
+  { into, filled }: Omit<Read, 'key'>,
   expected: number | undefined,
 ): Promise<number | 'absent' | 'too long'> {
-  let handle: FileHandle;
+  let descriptor: number;
   try {
-    handle = await open(file, 'r');
+    descriptor = await openToRead(file);
   } catch (error) {
     if (isAbsent(error)) return 'absent';
     throw error;
   }
+  let closed: Promise<void> | undefined;
   try {
     const room = totalBytes(into);
     const buffers = [...into, BEYOND];
     let bytes = 0;
     for (;;) {
       const rest = bytes === 0 ? buffers : slice(buffers, bytes, room + 1);
-      const { bytesRead } = await handle.readv(rest);
+      const bytesRead = await readInto(descriptor, rest);
       bytes += bytesRead;
       if (bytes > room) return 'too long';
-      if (bytesRead === 0 || bytes === expected) return bytes;
+      if (bytesRead === 0 || bytes === expected) {
+        // Begun before somebody looks at the bytes, which takes this thread a while.
+        closed = closeFile(descriptor);
+        filled?.(bytes);
+        return bytes;
+      }
     }
   } finally {
-    await handle.close();
+    await (closed ?? closeFile(descriptor));
   }
 }
 
@@ -103,4 +112,24 @@ async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promi
     const { bytesWritten } = await handle.writev(written === 0 ? parts : slice(parts, written, total));
     written += bytesWritten;
   }
+}
+
+// Reading is done with descriptors: the handles of node:fs/promises make it an eighth slower.
+
+function openToRead(file: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(file, 'r', (error, descriptor) => (error ? reject(error) : resolve(descriptor)));
+  });
+}
+
+function readInto(descriptor: number, buffers: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.readv(descriptor, buffers, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead)));
+  });
+}
+
+function closeFile(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.close(descriptor, (error) => (error ? reject(error) : resolve()));
+  });
 }

@@ -63,7 +63,7 @@ export class PageIndex {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    this.#entries.set(key, { ...entry, usedAt: now, seenAt: now });
+    this.#entries.set(key, { bytes: entry.bytes, usedAt: now, seenAt: now });
   }
 
   /** Its file was removed. */

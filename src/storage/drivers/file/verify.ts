@@ -166,7 +166,7 @@ export async function verifyPages(
 /** The length of a good page, or why it is none. Throws the system's error. */
 async function inspect({ file, key }: PageFile): Promise<number | Rejection | undefined> {
   const header = Buffer.alloc(HEADER_BYTES);
-  const beginning = await readPage(file, [header], undefined);
+  const beginning = await readPage(file, { into: [header] }, undefined);
   if (beginning === 'absent') return undefined;
   if (beginning !== 'too long' && beginning < HEADER_BYTES) return 'length';
   const fields = decodeHeader(header);
@@ -178,7 +178,7 @@ async function inspect({ file, key }: PageFile): Promise<number | Rejection | un
   const { size } = await stat(file);
   if (size !== HEADER_BYTES + fields.payloadBytes || size > LARGEST_PAGE) return 'length';
   const payload = Buffer.allocUnsafe(fields.payloadBytes);
-  const bytes = await readPage(file, [header, payload], size);
+  const bytes = await readPage(file, { into: [header, payload] }, size);
   if (bytes === 'absent') return undefined;
   if (bytes !== size) return 'length';
   return checksumHolds(header, [payload]) ? size : 'checksum';

@@ -1,0 +1,33 @@
+import { ask, timeToFirstToken } from '../../support/client.ts';
+import { storageIdle } from '../../support/server.ts';
+
+/** Milliseconds for equal work: more is worse. */
+export interface Waiting {
+  /** A prompt alone, to its first token. */
+  ttft: number;
+  /** Prompts at once, until all of them have their first token. */
+  prefill: number;
+  /** One token of every answer, when all are decoding. */
+  decode: number;
+}
+
+export const REQUESTS = 4;
+
+/** How long clients wait. Ends when nothing is written any more: that must not slow the other server down. */
+export async function measureWaiting(
+  url: string,
+  prompt: () => number[],
+  answerTokens: number,
+): Promise<Waiting> {
+  const ttft = timeToFirstToken(await ask(url, prompt(), 1));
+  const start = performance.now();
+  const answers = await Promise.all(
+    Array.from({ length: REQUESTS }, async () => (await ask(url, prompt(), answerTokens)).arrivals),
+  );
+  const began = Math.max(...answers.map(([first]) => first ?? Number.NaN));
+  const end = Math.max(...answers.flat());
+  // Tokens from before all were decoding came beside prompts, or in smaller batches: they do not count.
+  const tokens = answers.flat().filter((arrival) => arrival > began).length;
+  await storageIdle(url);
+  return { ttft, prefill: began - start, decode: ((end - began) / tokens) * REQUESTS };
+}
