@@ -63,9 +63,9 @@ describe('a server that cannot be asked is one clear line', () => {
       ask(slow, 'clear', '--timeout', '0.5'),
       ask(silent, 'status'),
     ]);
-    expect(complaintOf(first)).toBe(`The answer of ${silent} took longer than 10.5 s.`);
-    expect(complaintOf(second)).toBe(`The answer of ${slow} took longer than 10.5 s.`);
-    expect(complaintOf(third)).toBe(`The answer of ${silent} took longer than 10 s.`);
+    expect(complaintOf(first)).toBe(`The answer of ${silent} took longer than 5.5 s.`);
+    expect(complaintOf(second)).toBe(`The answer of ${slow} took longer than 5.5 s.`);
+    expect(complaintOf(third)).toBe(`The answer of ${silent} took longer than 5 s.`);
   });
 });
 

@@ -12,8 +12,8 @@ export const ROUTE = '/hicache/storage-backend';
 
 /** What the server takes when it is not told. */
 const SERVER_TIMEOUT_S = 30;
-/** A rank that comes back may hold an operation up before its time begins; then the answer has to arrive. */
-const MORE_S = 10;
+/** The server says by itself that an operation took too long; so long it has to. */
+const MORE_S = 5;
 
 /** The server's part of the body that describes a backend; absent flags are left out. */
 export interface BackendBody {

@@ -6,7 +6,7 @@ import { clientOf, printJson, ROUTE } from './ask.ts';
 import { type ServerFlags, withServer } from './options.ts';
 
 /** The server waits for its ranks for two seconds. */
-const DEADLINE_S = 10;
+const DEADLINE_S = 5;
 const PLAIN = { head: [], border: [] };
 
 /** `tierkv storage status` */
