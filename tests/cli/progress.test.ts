@@ -78,9 +78,10 @@ describe('progress', () => {
       if (++asked === 2) twice.reject(new Error('refused'));
     });
     const written: string[] = [];
-    const output = { isTTY: true, write: (text: string) => written.push(text) };
+    const output = { isTTY: true, columns: 0, write: (text: string) => written.push(text) };
     const work = watched(new ServerClient(url, undefined, []), 'detach', twice.promise, output);
     await expect(work).rejects.toThrow('refused');
+    expect(written[0]).toBe('\r\x1b[2Kdetach · 0 s');
     expect(written.at(-1)).toBe('\r\x1b[2K');
   });
 

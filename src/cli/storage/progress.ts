@@ -45,7 +45,8 @@ async function follow(
   while (!signal.aborted) {
     const elapsed = `${Math.round((performance.now() - began) / 1000)} s`;
     const line = [title, elapsed, waits].filter(Boolean).join(' · ');
-    output.write(EMPTY_LINE + line.slice(0, (output.columns ?? 80) - 1));
+    // A terminal that does not know its width says 0.
+    output.write(EMPTY_LINE + line.slice(0, (output.columns || 80) - 1));
     await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined);
     // A status that cannot be had is no matter: the operation itself will say what is wrong.
     waits = await client.ask(call, StatusAnswer).then(whatIsWaitedFor, () => waits);
