@@ -3,7 +3,7 @@ import { Failure } from '../shared/errors.ts';
 import { VERSION } from '../shared/version.ts';
 import { addDoctor } from './doctor.ts';
 import { addServe } from './serve.ts';
-import { addStorage } from './storage.ts';
+import { addStorage } from './storage/commands.ts';
 
 const program = new Command('tierkv')
   .description('LLM server for Node.js that keeps every prefix it has computed.')
@@ -14,7 +14,9 @@ const program = new Command('tierkv')
       const problem = text
         .trim()
         .replace(/^error: /, '')
-        .replaceAll('\n', ' ');
+        .replaceAll('\n', ' ')
+        // What follows a flag that was mistyped may be a key or a configuration.
+        .replace(/(unknown option '[^'=]*)=.*'/, "$1'");
       write(`tierkv: ${problem} (tierkv --help lists the commands and flags)\n`);
     },
   })

@@ -12,12 +12,14 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
   };
 }
 
-/** A parser for numbers of at least `least`. */
-export function number(least: number): (text: string) => number {
+/** A parser for numbers in a range. */
+export function number(least: number, most: number = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least)
-      throw new InvalidArgumentError(`It must be a number of at least ${least}.`);
+    if (text.trim() === '' || !Number.isFinite(value) || value < least || value > most) {
+      const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`It must be a number ${range}.`);
+    }
     return value;
   };
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { EVICTION_POLICIES, type EvictionPolicy } from '../cache/eviction.ts';
 import { PREFETCH_POLICIES, type PrefetchPolicy } from '../cache/prefetch-policy.ts';
@@ -8,10 +7,11 @@ import { KV_CACHE_TYPES, type KvCacheType } from '../engine/llama/llama-engine.t
 import type { FingerprintMode } from '../engine/llama/model-fingerprint.ts';
 import { ensureModel } from '../models/store.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
-import { failure } from '../shared/errors.ts';
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
 import { OPERATION_MODES, type OperationMode } from '../shared/storage-messages.ts';
 import { VERSION } from '../shared/version.ts';
+import { readConfig } from './config-file.ts';
+import { checkKey } from './keys.ts';
 import { number, wholeNumber } from './option-types.ts';
 import { ProgressLine } from './progress-line.ts';
 
@@ -198,7 +198,10 @@ async function serve(flags: ServeFlags): Promise<void> {
     writePolicy: flags.hicacheWritePolicy,
     prefetchPolicy: flags.hicacheStoragePrefetchPolicy,
     storageBackend: flags.hicacheStorageBackend,
-    storageConfig: await readConfig(flags.hicacheStorageBackendExtraConfig),
+    storageConfig: await readConfig(
+      '--hicache-storage-backend-extra-config',
+      flags.hicacheStorageBackendExtraConfig,
+    ),
     storageMode: flags.hicacheStorageOpMode,
     fingerprintMode: flags.modelFingerprint,
     cacheReport: flags.enableCacheReport,
@@ -215,22 +218,6 @@ async function serve(flags: ServeFlags): Promise<void> {
   // The address goes to stdout, alone: scripts read it.
   process.stdout.write(`${server.url}\n`);
   await closeOnSignal(server, (line) => log.info(line));
-}
-
-/** `@file` names a file with the JSON. */
-async function readConfig(given: string | undefined): Promise<string | undefined> {
-  if (!given?.startsWith('@')) return given;
-  return readFile(given.slice(1), 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const reason = `--hicache-storage-backend-extra-config: ${given.slice(1)} cannot be read (${cause.code}).`;
-    throw failure('bad_option', { reason }, { cause });
-  });
-}
-
-/** A key that no client can send, or that is sent by nothing, is a mistake. */
-function checkKey(name: string, key: string | undefined): void {
-  if (key === undefined || /^[\x21-\x7e]+$/.test(key)) return;
-  const reason = `${name} is ${key === '' ? 'empty' : 'not made of visible ASCII characters alone'}.`;
-  throw failure('bad_option', { reason });
 }
 
 async function demoModel(say: (line: string) => void): Promise<string> {

@@ -128,6 +128,17 @@ const TABLE = {
     400,
     (p: { host: string; port: number; reason: string }) => `${p.host}:${p.port}: ${p.reason}`,
   ),
+  // On the command line, of a server that is asked.
+  server_unreachable: row(
+    400,
+    (p: { url: string; reason: string }) => `${p.url} cannot be reached: ${p.reason}.`,
+  ),
+  server_unknown: row(
+    400,
+    (p: { url: string; reason: string }) => `${p.url} does not answer as TierKV does: ${p.reason}.`,
+  ),
+  server_key_refused: row(400, (p: { url: string; reason: string }) => `${p.url} ${p.reason}`),
+  server_refused: row(400, (p: { message: string; code: string }) => `${p.message} (${p.code})`),
 } as const;
 
 function row<P = void>(status: number, message: (params: P) => string) {

@@ -1,26 +1,11 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureModel } from '../../src/models/store.ts';
-import { cleanEnvironment, MAIN, NODE, startServer } from '../support/server.ts';
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function tierkv(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { env: cleanEnvironment(environment), timeout: 60_000 };
-    execFile(NODE, [MAIN, ...flags], options, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
-    });
-  });
-}
+import { tierkv } from '../support/command.ts';
+import { startServer } from '../support/server.ts';
 
 /** What is wrong, in its one line on stderr. */
 async function complaint(flags: readonly string[], environment?: NodeJS.ProcessEnv): Promise<string> {
@@ -89,6 +74,7 @@ describe('a flag', () => {
     [[...FILE_BACKEND, '{"path": 5}'], "'path' must be string"],
     [[...FILE_BACKEND, '{"prefetch_threshold": 0}'], "'prefetch_threshold' must be"],
     [[...FILE_BACKEND, '@/nosuch.json'], '/nosuch.json cannot be read'],
+    [[...FILE_BACKEND, '@/nosuch.ini'], '/nosuch.ini does not end in .json, .yaml, .yml or .toml'],
     [
       ['serve', '--disable-radix-cache', '--hicache-storage-backend', 'file'],
       '--hicache-storage-backend needs the hierarchical cache',
@@ -101,6 +87,12 @@ describe('a flag', () => {
     const line = await complaint([], { TIERKV_ADMIN_API_KEY: 'schlüssel' });
     expect(line).toContain('TIERKV_ADMIN_API_KEY');
     expect(line).not.toContain('schl');
+  });
+
+  it('that is mistyped does not show what was given for it', async () => {
+    const line = await complaint(['serve', "--admin-api-ky=sesame\n'open'"]);
+    expect(line).toContain("unknown option '--admin-api-ky'");
+    expect(line).not.toMatch(/sesame|open/);
   });
 
   it('may ask for fewer cells than the model was trained for', async () => {

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { verifyPages } from '../../src/storage/drivers/file/verify.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { integrityLayer } from '../../src/storage/layers/integrity.ts';
-import { cleanEnvironment, MAIN, NODE } from '../support/server.ts';
+import { tierkv } from '../support/command.ts';
 import { bytes, never, pageKey } from './support/calls.ts';
 import { refuseToOpen, replaceFileSystem, systemError } from './support/file-system-faults.ts';
 import { filesIn, temporaryFolder } from './support/folders.ts';
@@ -119,33 +118,23 @@ test('what cannot be read or removed is told, and the rest is done', async () =>
   expect(report.failed.map((problem) => problem.path).sort()).toEqual([files[0], files[2]].sort());
 });
 
-function tierkv(flags: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(
-      NODE,
-      [MAIN, 'storage', ...flags],
-      { env: cleanEnvironment(environment) },
-      (error, stdout, stderr) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-    );
-  });
-}
-
 test('`tierkv storage verify` repairs a folder and says what it did, for people and for programs', async () => {
   const folder = await messyFolder();
   const copy = path.join(await temporaryFolder(), 'copy');
   await cp(folder, copy, { recursive: true, preserveTimestamps: true });
-  const plain = await tierkv(['verify', '--path', folder]);
+  const plain = await tierkv(['storage', 'verify', '--path', folder]);
   expect(plain).toMatchObject({ code: 0, stderr: '' });
   expect(plain.stdout).toContain('good pages 17');
   expect(plain.stdout).toContain('removed: damaged pages 6 (');
-  const json = await tierkv(['verify', '--json'], { SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR: copy });
+  const json = await tierkv(['storage', 'verify', '--json'], {
+    SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR: copy,
+  });
   expect(json).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(json.stdout)).toMatchObject({ folder: copy, pages: 23, removed: 6 });
 });
 
 test('`tierkv storage verify` fails in one line for a folder that is not there', async () => {
-  const missing = await tierkv(['verify', '--path', '/nosuch/folder']);
+  const missing = await tierkv(['storage', 'verify', '--path', '/nosuch/folder']);
   expect(missing).toMatchObject({ code: 1, stdout: '' });
   expect(missing.stderr).toMatch(/^tierkv: Storage backend 'file': ENOENT.*\n$/);
 });

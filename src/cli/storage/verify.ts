@@ -1,13 +1,12 @@
 import path from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { defaultFolder } from '../storage/drivers/file/options.ts';
-import { type VerifyReport, verifyPages } from '../storage/drivers/file/verify.ts';
-import { ProgressLine } from './progress-line.ts';
+import { defaultFolder } from '../../storage/drivers/file/options.ts';
+import { type VerifyReport, verifyPages } from '../../storage/drivers/file/verify.ts';
+import { ProgressLine } from '../progress-line.ts';
 
-/** `tierkv storage …`: the pages on disk, without a server. */
-export function addStorage(program: Command): void {
-  const storage = program.command('storage').description('look after stored pages');
+/** `tierkv storage verify`: the pages on disk, without a server. */
+export function addVerify(storage: Command): void {
   storage
     .command('verify')
     .description('check every stored page, and remove what is damaged or left over')

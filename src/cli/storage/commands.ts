@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { addAttach, addDetach, addSwitch } from './change.ts';
+import { addCheck } from './check.ts';
+import { addClear } from './clear.ts';
+import { addStatus } from './status.ts';
+import { addVerify } from './verify.ts';
+
+/** `tierkv storage …`: the storage of a running server, and the pages on disk without one. */
+export function addStorage(program: Command): void {
+  const storage = program
+    .command('storage')
+    .description('control the storage of a server, look after stored pages');
+  addStatus(storage);
+  addAttach(storage);
+  addSwitch(storage);
+  addDetach(storage);
+  addCheck(storage);
+  addClear(storage);
+  addVerify(storage);
+}
