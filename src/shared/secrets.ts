@@ -3,10 +3,14 @@ const HIDDEN = '***';
 
 /** Options whose texts are secrets, whatever the driver: a driver of the operator's own brings names that nobody knows here. */
 const SECRET_NAME =
-  /(?:pass(?:word|wd|phrase)?|secret|token|credential|private|auth(?:orization)?|sasl|signature|api[_-]?key|access[_-]?key|encryption[_-]?key|account[_-]?key|^key)s?$|secret|password/i;
-const URL_PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:)([^/@\s]+)@/i;
+  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|private|auth(?:orization)?|sasl|signature|api[_-]?key|access[_-]?key|encryption[_-]?key|account[_-]?key|connection[_-]?string|(?:^|[_-])key)s?$|secret|password/i;
+/** Up to the last `@` of each URL of a text: a password that was not encoded may hold anything. */
+const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:)((?:(?!:\/\/)\S)+)@/gi;
 const URL_SECRET_PARAMETER =
   /([?&](?:[^=&#]*(?:password|secret|token|signature|key|credential)[^=&#]*)=)([^&#]+)/gi;
+
+/** In JSON, what a colon stands behind is a key. */
+const KEYS = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
 
 /** Shorter texts are in too many words to be replaced in them. */
 const SHORTEST_SECRET = 4;
@@ -22,47 +26,57 @@ export function redactConfig(text: string): string {
   } catch {
     return HIDDEN;
   }
-  const shown = redact(config, '');
-  return secretsIn(config, '').length === 0 ? text : JSON.stringify(shown);
+  // Of a key that is there twice only the last value was read: the others may be secrets.
+  const keys = [...text.matchAll(KEYS)].filter(([, colon]) => colon !== undefined).length;
+  const harmless = keys === keysIn(config) && secretsIn(config, false).length === 0;
+  return harmless ? text : JSON.stringify(redact(config, false));
 }
 
 /** Every secret text of a configuration, for {@link scrub}. */
 export function secretsOf(config: unknown): string[] {
-  return secretsIn(config, '');
+  return secretsIn(config, false);
 }
 
 /** A text without the secrets in it, as in the message of a client library. */
 export function scrub(text: string, secrets: readonly string[]): string {
-  let shown = text;
-  for (const secret of secrets) {
-    if (secret.length < SHORTEST_SECRET) continue;
-    for (const form of new Set([secret, encodeURIComponent(secret)])) shown = shown.replaceAll(form, HIDDEN);
-  }
-  return shown;
+  const forms = secrets
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
+  // The longest first: one may begin with another.
+  const ordered = [...new Set(forms)].sort((a, b) => b.length - a.length);
+  return ordered.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text);
 }
 
-function redact(value: unknown, name: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => redact(item, name));
+/** @param secret whether it stands below a name of secrets */
+function redact(value: unknown, secret: boolean): unknown {
+  if (Array.isArray(value)) return value.map((item) => redact(item, secret));
   if (isObject(value)) {
     if (isReference(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redact(inner, key)]));
+    const fields = Object.entries(value);
+    return Object.fromEntries(fields.map(([key, inner]) => [key, redact(inner, secret || isSecretName(key))]));
   }
-  if (typeof value !== 'string') return isSecretName(name) && typeof value === 'number' ? HIDDEN : value;
-  if (isSecretName(name)) return HIDDEN;
+  if (secret && (typeof value === 'string' || typeof value === 'number')) return HIDDEN;
+  if (typeof value !== 'string') return value;
   return value.replace(URL_PASSWORD, `$1${HIDDEN}@`).replace(URL_SECRET_PARAMETER, `$1${HIDDEN}`);
 }
 
-function secretsIn(value: unknown, name: string): string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, name));
+function secretsIn(value: unknown, secret: boolean): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, secret));
   if (isObject(value)) {
     if (isReference(value)) return [];
-    return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, key));
+    return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, secret || isSecretName(key)));
   }
-  if (isSecretName(name) && (typeof value === 'string' || typeof value === 'number')) return [String(value)];
+  if (secret && (typeof value === 'string' || typeof value === 'number')) return [String(value)];
   if (typeof value !== 'string') return [];
-  const password = URL_PASSWORD.exec(value)?.[2];
+  const passwords = [...value.matchAll(URL_PASSWORD)].map((match) => match[2] ?? '');
   const parameters = [...value.matchAll(URL_SECRET_PARAMETER)].map((match) => match[2] ?? '');
-  return [...(password === undefined ? [] : [password, decoded(password)]), ...parameters];
+  return [...passwords, ...parameters].flatMap((text) => [...new Set([text, decoded(text)])]);
+}
+
+function keysIn(value: unknown): number {
+  if (!isObject(value)) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce<number>((sum, inner) => sum + keysIn(inner), own);
 }
 
 /** As a client library shows it, which takes a URL apart. */
