@@ -33,12 +33,11 @@ export interface StorageConfig {
  */
 export function parseStorageConfig(json: string | undefined): StorageConfig {
   const config = json === undefined || json.trim() === '' ? {} : parseObject(json);
-  const given: Record<string, unknown> = {};
-  const backend: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(config)) {
-    if (Object.hasOwn(Knobs.properties, key)) given[key] = value;
-    else backend[key] = value;
-  }
+  const entries = Object.entries(config);
+  const isKnob = ([key]: [string, unknown]) => Object.hasOwn(Knobs.properties, key);
+  // Not by assignment: `__proto__` is a name like others, and is refused like others.
+  const given = Object.fromEntries(entries.filter(isKnob));
+  const backend = Object.fromEntries(entries.filter((entry) => !isKnob(entry)));
   return { backend, knobs: given, prefetch: settings(checked(given)) };
 }
 
@@ -54,7 +53,7 @@ function parseObject(json: string): Record<string, unknown> {
     // The parser's own message quotes the text, which may hold a secret.
     throw failure('storage_config', { backend: 'the storage', path: '', expected: 'must be valid JSON' });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw failure('storage_config', { backend: 'the storage', path: '', expected: 'must be a JSON object' });
 }
 

@@ -37,9 +37,11 @@ export function resolveConfig(
     if (Array.isArray(value)) return value.map((item, i) => resolve(item, `${path}.${i}`));
     if (typeof value !== 'object' || value === null) return value;
     if (isReference(value)) {
-      const text = place.environment[value.env];
+      const { env } = value;
+      // Not what every object has, such as `toString`.
+      const text = Object.hasOwn(place.environment, env) ? place.environment[env] : undefined;
       if (text === undefined) {
-        const expected = `names the environment variable ${value.env}, which is not set`;
+        const expected = `names the environment variable ${env}, which is not set`;
         throw failure('storage_config', { backend, path, expected });
       }
       fromEnvironment.push(text);
