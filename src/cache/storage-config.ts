@@ -53,7 +53,8 @@ function parseObject(json: string): Record<string, unknown> {
     // The parser's own message quotes the text, which may hold a secret.
     throw failure('storage_config', { backend: 'the storage', path: '', expected: 'must be valid JSON' });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw failure('storage_config', { backend: 'the storage', path: '', expected: 'must be a JSON object' });
 }
 

@@ -53,7 +53,9 @@ function redact(value: unknown, secret: boolean): unknown {
   if (isObject(value)) {
     if (isReference(value)) return value;
     const fields = Object.entries(value);
-    return Object.fromEntries(fields.map(([key, inner]) => [key, redact(inner, secret || isSecretName(key))]));
+    return Object.fromEntries(
+      fields.map(([key, inner]) => [key, redact(inner, secret || isSecretName(key))]),
+    );
   }
   if (secret && (typeof value === 'string' || typeof value === 'number')) return HIDDEN;
   if (typeof value !== 'string') return value;

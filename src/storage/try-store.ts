@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../shared/clock.ts';
-import { toFailure } from '../shared/errors.ts';
+import { Failure } from '../shared/errors.ts';
 import type { StorageCheck } from '../shared/storage-messages.ts';
 import type { Failed, StorageDriver } from './driver.ts';
 import { HEADER_BYTES, PAGE_FORMAT } from './layers/page-header.ts';
@@ -75,9 +75,9 @@ async function outcome(step: () => Promise<string> | string): Promise<{ ok: bool
   }
 }
 
+/** Of the first cause: the layers around a driver name it once more, each of them. */
 function reasonOf(error: unknown): string {
-  const known = toFailure(error);
-  if (known.code !== 'internal') return known.message;
+  if (error instanceof Failure && error.cause !== undefined) return reasonOf(error.cause);
   return error instanceof Error ? error.message : String(error);
 }
 

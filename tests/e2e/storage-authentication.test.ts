@@ -67,9 +67,9 @@ afterAll(() => Promise.all([...servers.values()].map((server) => server.kill()))
 
 function formsOf(token: string | undefined): Record<string, string>[] {
   if (token === undefined) return [{}];
-  return [`Bearer ${token}`, `bEARER  ${token}`].map(
-    (authorization): Record<string, string> => ({ authorization }),
-  ).concat({ 'x-api-key': token });
+  return [`Bearer ${token}`, `bEARER  ${token}`]
+    .map((authorization): Record<string, string> => ({ authorization }))
+    .concat({ 'x-api-key': token });
 }
 
 describe('a key', () => {
@@ -95,7 +95,10 @@ describe('a key', () => {
   });
 
   it('of the storage is asked for before the body is looked at', async () => {
-    for (const [configured, status] of [['both keys', 401], ['no keys', 400]] as const)
+    for (const [configured, status] of [
+      ['both keys', 401],
+      ['no keys', 400],
+    ] as const)
       for (const body of ['no JSON', '{}', 'x'.repeat(1000)]) {
         const answer = await call(servers.get(configured)!, 'PUT', STORAGE, body, {});
         expect(answer.status).toBe(status);

@@ -90,9 +90,9 @@ describe('attach, status and detach', () => {
       hicache_storage_prefetch_policy: 'timeout',
       hicache_write_policy: 'write_through',
     };
-    expect((await call(server, 'PUT', STORAGE, { hicache_storage_backend: 'file', ...policies })).status).toBe(
-      200,
-    );
+    expect(
+      (await call(server, 'PUT', STORAGE, { hicache_storage_backend: 'file', ...policies })).status,
+    ).toBe(200);
     expect(await fourFields(server)).toEqual(['file', config(), 'timeout', 'write_through']);
   });
 
@@ -107,7 +107,8 @@ describe('attach, status and detach', () => {
   });
 
   it('a body of a DELETE is ignored, whatever it is', async () => {
-    for (const body of ['{', '{"a":1}', '']) expect((await call(server, 'DELETE', STORAGE, body)).status).toBe(200);
+    for (const body of ['{', '{"a":1}', ''])
+      expect((await call(server, 'DELETE', STORAGE, body)).status).toBe(200);
   });
 
   it('a policy that does not exist is refused, and nothing is attached', async () => {
@@ -160,7 +161,12 @@ describe('the store', () => {
 describe('the paths of SGLang’s first drafts', () => {
   it('do the same, and say that they are deprecated', async () => {
     const steps: [method: string, route: string, body: unknown, says: string | RegExp][] = [
-      ['POST', '/attach_hicache_storage_backend', attachBody(config()), /^HiCache storage backend attached\./],
+      [
+        'POST',
+        '/attach_hicache_storage_backend',
+        attachBody(config()),
+        /^HiCache storage backend attached\./,
+      ],
       ['GET', '/hicache_storage_backend', undefined, /"hicache_storage_backend":"file"/],
       ['GET', '/clear_hicache_storage_backend', undefined, /"ok":true,"scope":"model","removed":\d+/],
       ['POST', '/clear_hicache_storage_backend', undefined, /"removed":0/],

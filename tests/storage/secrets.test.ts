@@ -3,18 +3,30 @@ import { redactConfig, scrub, secretsOf } from '../../src/storage/secrets.ts';
 
 const HIDDEN: [name: string, config: string, shown: string][] = [
   ['a password', '{"password":"hunter2"}', '{"password":"***"}'],
-  ['names in any case and spelling', '{"apiKey":"hunter2","DB_PASSWD":"hunter2"}', '{"apiKey":"***","DB_PASSWD":"***"}'],
+  [
+    'names in any case and spelling',
+    '{"apiKey":"hunter2","DB_PASSWD":"hunter2"}',
+    '{"apiKey":"***","DB_PASSWD":"***"}',
+  ],
   ['a key for TLS', '{"tls_key":"hunter2","pwd":"hunter2"}', '{"tls_key":"***","pwd":"***"}'],
   ['a number', '{"token":123456}', '{"token":"***"}'],
   ['what is nested', '{"a":{"b":[{"secret":"hunter2"}]}}', '{"a":{"b":[{"secret":"***"}]}}'],
-  ['all that is below a secret name', '{"auth":{"user":"hunter2","more":["hunter2"]}}', '{"auth":{"user":"***","more":["***"]}}'],
+  [
+    'all that is below a secret name',
+    '{"auth":{"user":"hunter2","more":["hunter2"]}}',
+    '{"auth":{"user":"***","more":["***"]}}',
+  ],
   ['an array of secrets', '{"tokens":["hunter2","x"]}', '{"tokens":["***","***"]}'],
   ['a header', '{"headers":{"Authorization":"Bearer hunter2"}}', '{"headers":{"Authorization":"***"}}'],
   ['the password of a URL', '{"url":"redis://me:hunter2@host:1/0"}', '{"url":"redis://me:***@host:1/0"}'],
   ['a password without a user', '{"url":"redis://:hunter2@host"}', '{"url":"redis://:***@host"}'],
   ['odd characters in a password', '{"url":"redis://me:h/u@n,ter2@host"}', '{"url":"redis://me:***@host"}'],
   ['every URL of a text', '{"urls":"a://b:hunter2@c,d://e:hunter2@f"}', '{"urls":"a://b:***@c,d://e:***@f"}'],
-  ['a parameter of a URL', '{"url":"https://h/x?a=1&X-Signature=hunter2&b=2"}', '{"url":"https://h/x?a=1&X-Signature=***&b=2"}'],
+  [
+    'a parameter of a URL',
+    '{"url":"https://h/x?a=1&X-Signature=hunter2&b=2"}',
+    '{"url":"https://h/x?a=1&X-Signature=***&b=2"}',
+  ],
   ['a connection string', '{"connection_string":"AccountKey=hunter2"}', '{"connection_string":"***"}'],
   ['a key that is there twice', '{"password":"hunter2","password":null}', '{"password":null}'],
   ['a nested key that is there twice', '{"a":{"u":"a://b:hunter2@c","u":"d"}}', '{"a":{"u":"d"}}'],

@@ -112,7 +112,9 @@ it('O2: a refusal changes nothing of what is in effect, and comes in the order o
     [{ config: '{"path":"/b"}' }, 'storage_config_differs'],
   ];
   for (const [fields, code] of steps)
-    expect(() => planStorage(ATTACHED, change({ writePolicy: 'write_back', ...fields }))).toThrow(refused(code));
+    expect(() => planStorage(ATTACHED, change({ writePolicy: 'write_back', ...fields }))).toThrow(
+      refused(code),
+    );
   expect(ATTACHED).toEqual(before);
 });
 
