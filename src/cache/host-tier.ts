@@ -57,9 +57,12 @@ export class HostTier {
     return this.pool.take(Math.min(count, this.pool.free)) ?? new Int32Array();
   }
 
-  /** Gives all slots of the tree back. */
+  /** Gives all slots of the tree back. A walk that is under way finds none of them any more. */
   clear(nodes: Iterable<Node>): void {
-    for (const { slots } of nodes) if (slots) this.pool.release(slots);
+    for (const node of nodes) {
+      if (node.slots) this.pool.release(node.slots);
+      node.slots = undefined;
+    }
   }
 
   #makeRoom(count: number): void {
