@@ -7,6 +7,8 @@ export interface Cleared extends ClearCounts {
   problem: string | undefined;
 }
 
+const TOO_LONG = 'it took too long';
+
 /** Nothing else in a store is a page. `all` sees keys with the fingerprint of their model before them. */
 const PAGES: Record<ClearScope, RegExp> = {
   model: /^[0-9a-f]{64}$/,
@@ -35,9 +37,9 @@ export async function clearStore(
         await removeBatch(driver, pages.slice(i, i + driver.capabilities.batch), signal, cleared);
       cursor = next;
     } while (cursor !== undefined && !signal.aborted);
-    if (signal.aborted) cleared.problem ??= 'it took too long';
+    if (signal.aborted) cleared.problem ??= TOO_LONG;
   } catch (error) {
-    cleared.problem ??= signal.aborted ? 'it took too long' : toFailure(error).message;
+    cleared.problem ??= signal.aborted ? TOO_LONG : toFailure(error).message;
   }
   return cleared;
 }
@@ -52,6 +54,6 @@ async function removeBatch(
     if (result.status === 'removed') cleared.removed++;
     if (result.status !== 'error') continue;
     cleared.failed++;
-    cleared.problem ??= `${result.error.kind}: ${result.error.message}`;
+    cleared.problem ??= signal.aborted ? TOO_LONG : `${result.error.kind}: ${result.error.message}`;
   }
 }

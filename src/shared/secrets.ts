@@ -4,6 +4,8 @@ const HIDDEN = '***';
 /** Options whose texts are secrets, whatever the driver: a driver of the operator's own brings names that nobody knows here. */
 const SECRET_NAME =
   /(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|private|auth(?:orization)?|sasl|signature|api[_-]?key|access[_-]?key|encryption[_-]?key|account[_-]?key|connection[_-]?string|(?:^|[_-])key)s?$|secret|password/i;
+/** `prefetch_timeout_per_ki_token` is a number that SGLang's clients send. */
+const RATE = /_per_\w*tokens?$/i;
 /** Up to the last `@` of each URL of a text: a password that was not encoded may hold anything. */
 const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:)((?:(?!:\/\/)\S)+)@/gi;
 const URL_SECRET_PARAMETER =
@@ -96,7 +98,7 @@ export function isReference(value: object): value is { env: string } {
 }
 
 function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name);
+  return SECRET_NAME.test(name) && !RATE.test(name);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../shared/clock.ts';
-import { Failure } from '../shared/errors.ts';
+import { Failure, failure } from '../shared/errors.ts';
 import type { StorageCheck } from '../shared/storage-messages.ts';
 import type { Failed, StorageDriver } from './driver.ts';
 import { HEADER_BYTES, PAGE_FORMAT } from './layers/page-header.ts';
@@ -58,7 +58,7 @@ export async function tryStore(
   const checks: StorageCheck[] = [];
   for (const [name, step] of Object.entries(steps)) {
     const began = clock.now();
-    const { ok, detail } = await outcome(step);
+    const { ok, detail } = await outcome(step, driver.name);
     checks.push({ name, ok, ms: Math.round(10 * (clock.now() - began)) / 10, detail });
     if (ok) continue;
     if (name === 'read') await driver.remove([key], signal);
@@ -67,18 +67,23 @@ export async function tryStore(
   return checks;
 }
 
-async function outcome(step: () => Promise<string> | string): Promise<{ ok: boolean; detail: string }> {
+async function outcome(
+  step: () => Promise<string> | string,
+  backend: string,
+): Promise<{ ok: boolean; detail: string }> {
   try {
     return { ok: true, detail: await step() };
   } catch (error) {
-    return { ok: false, detail: reasonOf(error) };
+    return { ok: false, detail: reasonOf(error, backend) };
   }
 }
 
-/** Of the first cause: the layers around a driver name it once more, each of them. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Failure && error.cause !== undefined) return reasonOf(error.cause);
-  return error instanceof Error ? error.message : String(error);
+/** What the driver says; who reads it knows the backend, which every layer names once more. */
+function reasonOf(error: unknown, backend: string): string {
+  if (error instanceof Failure && error.cause instanceof Failure) return reasonOf(error.cause, backend);
+  const message = error instanceof Error ? error.message : String(error);
+  const { message: prefix } = failure('storage_failed', { backend, reason: '' });
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }
 
 function done(result: { status: string } | Failed | undefined, expected: string): string {

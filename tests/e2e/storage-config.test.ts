@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { filesIn, temporaryFolder } from '../storage/support/folders.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import {
@@ -27,6 +27,7 @@ beforeAll(async () => {
   const environment = { TEST_FOLDER: hidden, TEST_SECRET: SECRET, TEST_BROKEN: `/proc/${SECRET}/${SECRET}` };
   server = await startServer([...WITH_ADMIN_KEY, '--dp-size', '2', '--page-size', '8'], environment);
 });
+afterEach(() => detach(server));
 afterAll(() => server?.kill());
 
 describe('knobs of prefetching', () => {
@@ -77,7 +78,8 @@ describe('O9: a configuration is resolved on every rank', () => {
     expect((await attach(server, config)).text).toBe(
       'HiCache storage backend attached.\nrank 0: attached\nrank 1: attached\n',
     );
-    expect((await readdir(folder)).toSorted()).toEqual([`${hostname()}-0`, `${hostname()}-1`]);
+    const ofRanks = (await readdir(folder)).filter((name) => name.startsWith(hostname()));
+    expect(ofRanks.toSorted()).toEqual([`${hostname()}-0`, `${hostname()}-1`]);
     expect((await fourFields(server))[1]).toBe(JSON.stringify(config));
     const prompts = Array.from({ length: 4 }, (_, i) => `Prompt number ${i} of several, ${i} times told`);
     await Promise.all(prompts.map((prompt) => server.post('/v1/completions', { prompt, max_tokens: 2 })));
@@ -94,7 +96,6 @@ describe('O9: a configuration is resolved on every rank', () => {
     expect((await attach(server, fromVariable, { switch: true })).status).toBe(200);
     expect((await fourFields(server))[1]).toBe(JSON.stringify(fromVariable));
     expect((await readdir(hidden)).length).toBeGreaterThan(0);
-    expect((await detach(server)).status).toBe(200);
   });
 
   it('a variable that is not set is refused with its path and its name', async () => {

@@ -54,8 +54,9 @@ describe('keys', () => {
   });
 
   it('with one, a token that is missing or wrong is answered with 401', async () => {
+    const wrong: Record<string, string>[] = [{}, { authorization: 'Bearer wrong' }, { 'x-api-key': 'wrong' }];
     for (const [method, body] of METHODS)
-      for (const headers of [{}, { authorization: 'Bearer wrong' }, { 'x-api-key': 'wrong' }])
+      for (const headers of wrong)
         expect((await call(server, method, STORAGE, body, headers)).status, method).toBe(401);
     expect(await fourFields(server)).toEqual([null, null, 'timeout', 'write_through']);
   });

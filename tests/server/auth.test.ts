@@ -11,7 +11,7 @@ const KEYS = {
 };
 const TOKENS = [undefined, 'wrong', API, ADMIN];
 
-const [yes, no, never] = ['allow', 'unauthorized', 'forbidden'] as const;
+const [yes, no, never, none] = ['allow', 'unauthorized', 'forbidden', 'no-admin-key'] as const;
 /** What becomes of no token, a wrong one, the API key and the admin key. */
 const TABLE: [AuthLevel, keyof typeof KEYS, [Verdict, Verdict, Verdict, Verdict]][] = [
   ['open', 'none', [yes, yes, yes, yes]],
@@ -24,6 +24,10 @@ const TABLE: [AuthLevel, keyof typeof KEYS, [Verdict, Verdict, Verdict, Verdict]
   ['admin-optional', 'api only', [no, no, yes, no]],
   ['admin-optional', 'admin only', [no, no, no, yes]],
   ['admin-optional', 'both', [no, no, no, yes]],
+  ['storage-control', 'none', [none, none, none, none]],
+  ['storage-control', 'api only', [no, no, none, no]],
+  ['storage-control', 'admin only', [no, no, no, yes]],
+  ['storage-control', 'both', [no, no, no, yes]],
   ['admin-force', 'none', [never, never, never, never]],
   ['admin-force', 'api only', [never, never, never, never]],
   ['admin-force', 'admin only', [no, no, no, yes]],

@@ -43,7 +43,7 @@ describe('a configuration is shown', () => {
     ' { "b" : 1e3,\t"a":"\\u0041", "path":"/x"}\n',
     '{"password":{"env":"NAME"},"tokens":[{"env":"NAME"}]}',
     '{"url":"redis://host:6379/0","user":"me","path":"/a:b@c"}',
-    '{"hicache_storage_pass_prefix_keys":true,"prefetch_threshold":5}',
+    '{"hicache_storage_pass_prefix_keys":true,"prefetch_timeout_per_ki_token":0.25}',
     '{"a":"\\":","a\\"b":{}}',
     '{}',
   ])('as it was sent where there is no secret in it: %j', (config) => {

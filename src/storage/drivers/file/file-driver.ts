@@ -17,7 +17,7 @@ import type {
 } from '../../driver.ts';
 import { isKey, notAKey } from '../../keys.ts';
 import { failed } from '../../results.ts';
-import { failedBy, isAbsent, messageOf } from './file-errors.ts';
+import { failedBy, isAbsent, messageInstead, messageOf } from './file-errors.ts';
 import { listPages } from './list.ts';
 import { type FileLimits, type FileOptions, folderOf, prepareFolder } from './options.ts';
 import { readPage, writePage } from './page-file.ts';
@@ -74,7 +74,8 @@ export class FileDriver implements StorageDriver {
       await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
       this.#open = { limits, quota: new Quota(limits, this.#index, this.#shelf) };
     } catch (error) {
-      throw failure('storage_failed', { backend: this.name, reason: messageOf(error) }, { cause: error });
+      const reason = messageInstead(error, this.#root);
+      throw failure('storage_failed', { backend: this.name, reason }, { cause: error });
     }
   }
 

@@ -25,6 +25,13 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** With another path in it: a part of one may be a part of a secret, which is found as a whole only. */
+export function messageInstead(error: unknown, path: string): string {
+  const message = messageOf(error);
+  const named = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
+  return named === '' ? message : message.replaceAll(named, path);
+}
+
 export function failedBy(error: unknown): Failed {
   return failed(KINDS.get(codeOf(error) ?? '') ?? 'io', messageOf(error));
 }
