@@ -1,5 +1,5 @@
 /** Trying a backend out, clearing it, and what a server says of its storage: status, metrics and log. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { filesIn, temporaryFolder } from '../storage/support/folders.ts';
@@ -327,19 +327,4 @@ describe('what a server says of its storage', () => {
     expect(server.log).not.toContain(ADMIN_KEY);
     expect(server.log).not.toContain(folder);
   });
-});
-
-it('the page of metrics names every metric of control', async () => {
-  const page = await readFile(path.join(import.meta.dirname, '../../docs/metrics.md'), 'utf8');
-  const text = await (await server.get('/metrics')).text();
-  const families = [
-    'storage_attachment_state',
-    'storage_attachment_epoch',
-    'storage_operations_total',
-    'storage_operation_duration_seconds',
-  ];
-  for (const family of families) {
-    expect(text).toContain(`# TYPE tierkv_${family} `);
-    expect(page).toContain(`\`tierkv_${family}\``);
-  }
 });
