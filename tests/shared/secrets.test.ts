@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { redactConfig, scrub, secretsOf } from '../../src/storage/secrets.ts';
+import { redactConfig, scrub, secretsOf } from '../../src/shared/secrets.ts';
 
 const HIDDEN: [name: string, config: string, shown: string][] = [
   ['a password', '{"password":"hunter2"}', '{"password":"***"}'],
