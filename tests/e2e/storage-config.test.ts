@@ -149,8 +149,8 @@ describe('secrets', () => {
   });
 
   it('are seen nowhere while they are in effect, nor afterwards', async () => {
-    // The only option of this backend that takes a text of any kind.
-    const config = `{"path":"${folder}/{rank}","path":{"env":"TEST_FOLDER"},"min_free_space":0}`;
+    // Of an option that is there twice the last one counts; the first one is seen nowhere either.
+    const config = `{"path":"/${SECRET}","path":{"env":"TEST_FOLDER"},"min_free_space":0}`;
     expect((await attach(server, config)).status).toBe(200);
     const pages = [
       JSON.stringify(await storageStatus(server)),

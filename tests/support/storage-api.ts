@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { TestServer } from './server.ts';
 
@@ -134,9 +133,7 @@ export class LongRequest {
 
 /** Waits until an operation is in progress. */
 export async function operationOf(server: TestServer): Promise<{ id: number; kind: string }> {
-  for (;;) {
-    const { operation } = await storageStatus(server);
-    if (operation) return operation;
-    await setTimeout(5);
-  }
+  const operation = async () => (await storageStatus(server)).operation;
+  await expect.poll(operation, { interval: 5, timeout: 10_000 }).not.toBeNull();
+  return (await operation()) ?? expect.unreachable('it has ended already');
 }
