@@ -36,6 +36,10 @@ export class CountedDevice implements DeviceCells {
     return this.#ledger.length(sequence);
   }
 
+  sequenceCells(sequence: number): Int32Array {
+    return this.#ledger.cells(sequence);
+  }
+
   truncateSequence(sequence: number, from: number): void {
     this.#ledger.truncate(sequence, from);
   }

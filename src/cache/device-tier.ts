@@ -5,7 +5,7 @@ import type { RadixTree } from './radix-tree.ts';
 /** What L1 needs of an engine. */
 export type DeviceCells = Pick<
   Engine,
-  'limits' | 'cellsInUse' | 'sharePrefix' | 'truncateSequence' | 'sequenceLength'
+  'limits' | 'cellsInUse' | 'sharePrefix' | 'truncateSequence' | 'sequenceLength' | 'sequenceCells'
 >;
 
 /**

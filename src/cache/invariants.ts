@@ -1,10 +1,11 @@
 import { pageKeys } from '../shared/page-keys.ts';
 import type { DeviceCells, DeviceTier } from './device-tier.ts';
 import type { HostTier } from './host-tier.ts';
+import type { Lease } from './lease.ts';
 import type { Node } from './node.ts';
 import { nodesBelow, type RadixTree } from './radix-tree.ts';
 
-interface Tiers {
+export interface Tiers {
   tree: RadixTree;
   device: DeviceTier;
   cells: DeviceCells;
@@ -14,8 +15,10 @@ interface Tiers {
 /**
  * Throws when the tree, the tiers and the engine do not agree with each other: after every operation all of this holds.
  * Looks at everything, so it is for tests and for the debug mode.
+ *
+ * @param running the leases of requests that run
  */
-export function checkInvariants(tiers: Tiers): void {
+export function checkInvariants(tiers: Tiers, running: ReadonlySet<Lease>): void {
   const { tree, device, host } = tiers;
   const slots = new Set<number>();
   let evictable = 0;
@@ -44,6 +47,7 @@ export function checkInvariants(tiers: Tiers): void {
   equal(tree.hostPages, slots.size, 'pages on the host');
   equal(device.leaves.size, leaves.size, 'leaves on the device');
   for (const [sequence, leaf] of device.leaves) checkHolder(tiers, sequence, leaf, leaves);
+  checkCells(tiers, running);
   if (host) equal(host.pool.free <= host.pool.capacity - slots.size, true, 'slots of the tree are in use');
 }
 
@@ -102,6 +106,50 @@ function checkHolder({ cells, device }: Tiers, sequence: number, leaf: Node, lea
   const held = cells.sequenceLength(sequence);
   const right = device.isRunning(sequence) ? held >= leaf.end : held === leaf.end;
   expect(right, leaf, `is what sequence ${sequence} holds (${held} positions)`);
+}
+
+/**
+ * Every cell in use is of a cached way or of a running request. Ways share the cells of what they have in common; tokens
+ * behind the last common page may share theirs, too, so cells are counted and not tokens.
+ */
+function checkCells({ cells, device }: Tiers, running: ReadonlySet<Lease>): void {
+  const isOwned = new Uint8Array(cells.limits.cells);
+  let owned = 0;
+  const own = (way: Int32Array, from: number, to: number) => {
+    for (let i = from; i < to; i++) {
+      const cell = way[i] ?? -1;
+      if (isOwned[cell] !== 0) continue;
+      isOwned[cell] = 1;
+      owned++;
+    }
+  };
+  const ways = new Map<Node, Int32Array>();
+  for (const [sequence, leaf] of device.leaves) {
+    const way = cells.sequenceCells(sequence);
+    let node: Node | undefined = leaf;
+    for (; node && !ways.has(node); node = node.parent) {
+      ways.set(node, way);
+      own(way, node.start, node.end);
+    }
+    const other = node && ways.get(node);
+    if (node && other) expect(areEqual(way, other, node.end), node, 'has the same cells in every way');
+  }
+  for (const { sequence } of running) {
+    equal(device.isRunning(sequence), true, `sequences of requests (${sequence}) in use`);
+    const way = cells.sequenceCells(sequence);
+    own(way, 0, way.length);
+  }
+  equal(device.runningSequences, running.size, 'running requests');
+  for (let sequence = 0; sequence < cells.limits.sequences; sequence++) {
+    if (!device.isRunning(sequence) && !device.leaves.has(sequence))
+      equal(cells.sequenceLength(sequence), 0, `positions of sequence ${sequence}, which nobody uses,`);
+  }
+  equal(cells.cellsInUse, owned, 'cells that somebody owns');
+}
+
+function areEqual(one: Int32Array, other: Int32Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function expect(holds: boolean, { start, end, onDevice, onHost }: Node, what: string): void {

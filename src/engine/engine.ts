@@ -25,6 +25,11 @@ export interface Engine {
   readonly cellsInUse: number;
   /** The number of positions (0 to n-1) that a sequence holds. */
   sequenceLength(sequence: number): number;
+  /**
+   * The cells of those positions, as numbers that are equal where the cells are the same; for checks. Owned by the
+   * engine, valid until a sequence changes.
+   */
+  sequenceCells(sequence: number): Int32Array;
   /** Drops the positions from `from` on; `from` 0 empties the sequence. Cells that no sequence holds are free. */
   truncateSequence(sequence: number, from: number): void;
   /**

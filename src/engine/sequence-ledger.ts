@@ -41,6 +41,12 @@ export class SequenceLedger {
     return this.#lengths[sequence]!;
   }
 
+  /** The cells of a sequence's positions, until it changes. */
+  cells(sequence: number): Int32Array {
+    const length = this.length(sequence);
+    return this.#cells[sequence]!.subarray(0, length);
+  }
+
   /** Notes one more position in the batch being filled. Throws when it is not the next one of its sequence. */
   extend(sequence: number, position: number): void {
     this.#check(sequence);

@@ -15,6 +15,17 @@ describe('the ledger', () => {
     expect([...ledger.extended()]).toEqual([]);
   });
 
+  it('tells which cells a sequence holds, the same ones where they are shared', () => {
+    const ledger = new SequenceLedger(3);
+    ledger.append(0, 3);
+    ledger.share(0, 1, 2);
+    ledger.append(1, 1);
+    expect([...ledger.cells(1).subarray(0, 2)]).toEqual([...ledger.cells(0).subarray(0, 2)]);
+    expect(new Set([...ledger.cells(0), ...ledger.cells(1)]).size).toBe(4);
+    expect([...ledger.cells(2)]).toEqual([]);
+    expect(() => ledger.cells(3)).toThrow('There is no sequence 3');
+  });
+
   it('forgets positions whose batch was not computed', () => {
     const ledger = new SequenceLedger(1);
     ledger.extend(0, 0);

@@ -1,17 +1,15 @@
-import { execFile, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { verifyPages } from '../../src/storage/drivers/file/verify.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { integrityLayer } from '../../src/storage/layers/integrity.ts';
+import { fillDisk, remount, smallDisk } from '../support/small-disk.ts';
 import { bytes, listAll, never, outcome, read, write } from './support/calls.ts';
 import { bytesIn, filesIn, temporaryFolder } from './support/folders.ts';
 import { FINGERPRINT } from './support/layers.ts';
 
-const run = promisify(execFile);
 const WRITER = path.join(import.meta.dirname, 'support', 'endless-writer.ts');
 
 test('W4, O5: a writer that is killed in the middle of writes leaves whole pages and nothing that stays', async () => {
@@ -44,41 +42,23 @@ test('W4, O5: a writer that is killed in the middle of writes leaves whole pages
   }
 });
 
-const mounted: string[] = [];
-afterAll(async () => {
-  for (const folder of mounted) await run('umount', [folder]);
-});
-
-/** A folder of its own small memory file system, where this process may mount one. */
-async function smallDisk(): Promise<string | undefined> {
-  const folder = path.join(await temporaryFolder(), 'disk');
-  await mkdir(folder);
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
-    mounted.push(folder);
-    return folder;
-  } catch {
-    return undefined;
-  }
-}
-
 test('a disk that is really full, and then read-only, fails writes with their kinds and keeps what is there', async ({
   skip,
 }) => {
-  const folder = await smallDisk();
+  const folder = await smallDisk('2m');
   if (folder === undefined) return skip('this process may not mount');
   const driver = createDriver('file', { path: folder, max_size: '1GB', min_free_space: 0 });
   await driver.open(never);
   // Another program fills the disk behind the driver's back, after it looked.
   const values = Array.from({ length: 8 }, (_, i) => ({ key: `model/k${i}`, parts: [bytes(1000, i)] }));
   expect((await driver.write(values, never)).map(outcome)).toEqual(values.map(() => 'stored'));
-  await run('dd', ['if=/dev/zero', `of=${path.join(folder, 'other')}`, 'bs=1M', 'count=4']).catch(() => {});
+  await fillDisk(folder);
   expect(outcome(await write(driver, 'model/new', bytes(50_000)))).toBe('full');
   expect((await filesIn(folder)).filter((file) => file.endsWith('.tmp'))).toEqual([]);
   for (const [i, { key }] of values.entries())
     expect((await read(driver, key)).value).toEqual(bytes(1000, i));
 
-  await run('mount', ['-o', 'remount,ro', folder]);
+  await remount(folder, 'ro');
   expect(outcome((await driver.remove(['model/k0'], never))[0]!)).toBe('denied');
   expect(outcome(await write(driver, 'model/k9', bytes(0)))).toBe('denied');
   expect((await read(driver, 'model/k0')).value).toEqual(bytes(1000, 0));

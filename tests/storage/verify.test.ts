@@ -1,13 +1,14 @@
 import { cp, mkdir, readdir, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { CLAIMS_FOLDER } from '../../src/storage/drivers/file/claims.ts';
 import { verifyPages } from '../../src/storage/drivers/file/verify.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { integrityLayer } from '../../src/storage/layers/integrity.ts';
 import { tierkv } from '../support/command.ts';
 import { bytes, never, pageKey } from './support/calls.ts';
 import { refuseToOpen, replaceFileSystem, systemError } from './support/file-system-faults.ts';
-import { filesIn, temporaryFolder } from './support/folders.ts';
+import { claimsIn, filesIn, temporaryFolder } from './support/folders.ts';
 import { FINGERPRINT } from './support/layers.ts';
 
 const OTHER = 'f'.repeat(64);
@@ -53,6 +54,10 @@ async function messyFolder() {
   await writeFile(path.join(shard, '.12345678-1-0123456789abcdef.tmp'), bytes(10));
   const { utimes } = await import('node:fs/promises');
   await utimes(path.join(shard, '.00000000-1-0123456789abcdef.tmp'), 1, 1);
+  const claims = path.join(folder, FINGERPRINT, CLAIMS_FOLDER);
+  for (const name of ['.00000000-1-0123456789abcdef.99.new', '.12345678-1-0123456789abcdef.99.seen', 'notes'])
+    await writeFile(path.join(claims, name), '');
+  await utimes(path.join(claims, '.00000000-1-0123456789abcdef.99.new'), 1, 1);
   await writeFile(path.join(folder, 'notes.txt'), 'mine');
   await writeFile(path.join(shard, 'notes.page'), 'mine');
   await mkdir(path.join(folder, 'empty-folder-of-others'));
@@ -68,23 +73,27 @@ test('W4: every damaged page is found and removed, what is good or foreign stays
     goodBytes: 17 * 1256,
     removed: 6,
     reasons: { length: 2, magic: 1, key: 3 },
-    temporaryFilesRemoved: 1,
-    temporaryFilesInUse: 1,
-    foreignFiles: 2,
+    temporaryFilesRemoved: 2,
+    temporaryFilesInUse: 2,
+    foreignFiles: 3,
     failed: [],
   });
   expect(report.emptyFoldersRemoved).toBeGreaterThan(1);
   expect(report.steps.map(({ name, count }) => [name, count])).toEqual([
-    ['find files', 27],
+    ['find files', 30],
     ['check pages', 23],
     ['remove damaged pages', 6],
-    ['remove temporary files', 1],
+    ['remove temporary files', 2],
     ['remove empty folders', report.emptyFoldersRemoved],
   ]);
   expect(fractions.at(-1)).toBe(1);
   const left = await filesIn(folder);
   expect(left.filter((file) => file.endsWith('.page') && !file.endsWith('notes.page'))).toHaveLength(17);
   expect(left).toContain('notes.txt');
+  expect((await claimsIn(folder)).map((file) => path.basename(file))).toEqual([
+    '.12345678-1-0123456789abcdef.99.seen',
+    'notes',
+  ]);
   expect(await readdir(folder)).toContain('empty-folder-of-others');
   expect(await readdir(folder)).not.toContain(OTHER);
   expect(await verifyPages(folder)).toMatchObject({

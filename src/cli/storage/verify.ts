@@ -35,7 +35,7 @@ function print(report: VerifyReport): void {
     `${report.folder}: good pages ${good}, ${(report.goodBytes / 1e6).toFixed(1)} MB`,
     `removed: damaged pages ${report.removed}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}, ` +
       `temporary files ${report.temporaryFilesRemoved}, empty folders ${report.emptyFoldersRemoved}`,
-    `left alone: files being written ${report.temporaryFilesInUse}, files that are no pages ${report.foreignFiles}`,
+    `left alone: files in use ${report.temporaryFilesInUse}, files that are no pages ${report.foreignFiles}`,
     ...report.failed.map((problem) => `failed: ${problem.path}: ${problem.reason}`),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -239,6 +239,10 @@ class LlamaEngine implements Engine {
     return this.#ledger.length(sequence);
   }
 
+  sequenceCells(sequence: number): Int32Array {
+    return this.#ledger.cells(sequence);
+  }
+
   truncateSequence(sequence: number, from: number): void {
     this.#assertIdle();
     this.#ledger.assertHolds(sequence, from);

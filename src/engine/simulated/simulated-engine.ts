@@ -136,6 +136,10 @@ export class SimulatedEngine implements Engine {
     return this.#ledger.length(sequence);
   }
 
+  sequenceCells(sequence: number): Int32Array {
+    return this.#ledger.cells(sequence);
+  }
+
   truncateSequence(sequence: number, from: number): void {
     this.#assertIdle();
     this.#ledger.truncate(sequence, from);

@@ -1,18 +1,19 @@
-// A process that writes pages until it is killed. Arguments: folder, fingerprint. Sends a message after each batch.
+// A process that writes pages until it is killed. Arguments: folder, fingerprint, quota, bytes of a page. Sends what
+// became of every page after each batch.
 import { createDriver } from '../../../src/storage/factory.ts';
 import { integrityLayer } from '../../../src/storage/layers/integrity.ts';
-import { bytes, never } from './calls.ts';
+import { bytes, never, outcome } from './calls.ts';
 
-const [folder = '', fingerprint = ''] = process.argv.slice(2);
-const store = createDriver('file', { path: folder, max_size: '40MB', min_free_space: 0 });
+const [folder = '', fingerprint = '', maxSize = '40MB', length = '1500000'] = process.argv.slice(2);
+const store = createDriver('file', { path: folder, max_size: maxSize, min_free_space: 0 });
 const driver = integrityLayer({ fingerprint, onRejected: () => {} })(store);
 await driver.open(never);
-const value = bytes(1_500_000);
+const value = bytes(Number(length));
 for (let batch = 0; ; batch++) {
   const writes = Array.from({ length: 8 }, (_, i) => ({
     key: `model/${process.pid}-${batch}-${i}`,
     parts: [value.subarray(i)],
   }));
-  await driver.write(writes, never);
-  process.send?.(batch);
+  const results = await driver.write(writes, never);
+  process.send?.(results.map(outcome));
 }

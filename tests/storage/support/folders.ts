@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll } from 'vitest';
+import { CLAIMS_FOLDER } from '../../../src/storage/drivers/file/claims.ts';
 
 const made: string[] = [];
 afterAll(async () => {
@@ -15,8 +16,21 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** Every file in a folder, as paths from it, in order. */
+/** Every file in a folder, as paths from it, in order; without the claims of those who write to it. */
 export async function filesIn(folder: string): Promise<string[]> {
+  return (await allFilesIn(folder)).filter((file) => !isIn(CLAIMS_FOLDER, file));
+}
+
+/** The claims in a folder. */
+export async function claimsIn(folder: string): Promise<string[]> {
+  return (await allFilesIn(folder)).filter((file) => isIn(CLAIMS_FOLDER, file));
+}
+
+function isIn(name: string, file: string): boolean {
+  return path.basename(path.dirname(file)) === name;
+}
+
+async function allFilesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())

@@ -83,6 +83,7 @@ export class FileDriver implements StorageDriver {
     this.#closing.abort();
     await Promise.allSettled(this.#running);
     await this.#shelf.settle();
+    await this.#open?.quota.close();
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {

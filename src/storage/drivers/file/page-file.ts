@@ -68,7 +68,7 @@ export async function writePage(
   const name = takeTemporaryName();
   const temporary = path.join(path.dirname(file), name);
   try {
-    const handle = await create(temporary);
+    const handle = await createFile(temporary);
     try {
       signal.throwIfAborted();
       await writeAll(handle, parts);
@@ -85,7 +85,8 @@ export async function writePage(
   }
 }
 
-async function create(file: string): Promise<FileHandle> {
+/** Makes a file that is not there yet, for its owner only, and its folder where needed. Throws the system's error. */
+export async function createFile(file: string): Promise<FileHandle> {
   try {
     return await open(file, 'wx', FILE_MODE);
   } catch (error) {

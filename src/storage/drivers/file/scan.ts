@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { Limiter } from '../../concurrency.ts';
 import { isAbsent } from './file-errors.ts';
 import { isShard, keyOfFile } from './paths.ts';
-import { isOwnTemporary, isStale, isTemporary } from './temporary-files.ts';
+import { isTemporary } from './temporary-files.ts';
+import { isOwn, isStale } from './writer-names.ts';
 
 /** Shards at a time: a portion of a scan, between which it can be ended. */
 const TOGETHER = 8;
@@ -37,7 +38,7 @@ export async function scan(
   async function look(namespace: string, shard: string, file: string): Promise<void> {
     const place = path.join(root, namespace, shard, file);
     const key = keyOfFile(namespace, shard, file);
-    const temporary = isTemporary(file) && !isOwnTemporary(file);
+    const temporary = isTemporary(file) && !isOwn(file);
     if (key === undefined && !temporary) return;
     const stats: Stats | undefined = await lstat(place).catch(failed);
     if (!stats) return;

@@ -1,5 +1,6 @@
 import { statfs, unlink } from 'node:fs/promises';
 import { keyedLock, limiter } from '../../concurrency.ts';
+import { Claim } from './claims.ts';
 import { isAbsent } from './file-errors.ts';
 import type { PageIndex } from './page-index.ts';
 import { pagePath } from './paths.ts';
@@ -44,6 +45,10 @@ export class Shelf implements Upkeep {
     const found = await scan(this.#root, namespaces, this.#limit, this.#closing, began);
     this.#index.scanEnds(began, found, namespaces);
     return found.temporaryBytes;
+  }
+
+  claim(bytes: number): Promise<Claim> {
+    return Claim.announce(this.#root, this.#namespaces, bytes);
   }
 
   async evict(key: string): Promise<boolean> {

@@ -3,11 +3,13 @@ import path from 'node:path';
 import { failure } from '../../../shared/errors.ts';
 import { limiter } from '../../concurrency.ts';
 import { checksumHolds, decodeHeader, HEADER_BYTES, type Rejection } from '../../layers/page-header.ts';
+import { CLAIMS_FOLDER, isClaim } from './claims.ts';
 import { isAbsent, messageOf } from './file-errors.ts';
 import { readPage } from './page-file.ts';
 import { isShard, namespaceOf } from './paths.ts';
-import { isStale, isTemporary } from './temporary-files.ts';
+import { isTemporary } from './temporary-files.ts';
 import { keyOf, walk } from './walk.ts';
+import { isStale } from './writer-names.ts';
 
 export interface VerifyReport {
   folder: string;
@@ -17,7 +19,7 @@ export interface VerifyReport {
   /** Damaged pages that were removed, and how many for which reason. */
   removed: number;
   reasons: Partial<Record<Rejection, number>>;
-  /** Left by writers that are dead; those of writers that are alive stay. */
+  /** Unfinished pages and claims that were left by writers that are dead; those of writers that are alive stay. */
   temporaryFilesRemoved: number;
   temporaryFilesInUse: number;
   /** Files that are no pages. They are never touched. */
@@ -89,7 +91,7 @@ export async function verifyPages(
         const file = path.join(folder, ...names, entry.name);
         const key = keyOf(names, entry);
         if (key !== undefined) pages.push({ file, key });
-        else if (entry.isFile() && isTemporary(entry.name)) temporary.push(file);
+        else if (entry.isFile() && isWriters(names, entry.name)) temporary.push(file);
         else report.foreignFiles++;
       }
     }
@@ -127,12 +129,13 @@ export async function verifyPages(
     return report.temporaryFilesRemoved;
   }
 
-  /** Of shards, and of what is empty without them; those of others stay, also when they are empty. */
+  /** Of shards and claims, and of what is empty without them; those of others stay, also when they are empty. */
   async function removeEmptyFolders(): Promise<number> {
     const emptied = new Set<string>();
     for (const names of folders.toReversed()) {
       const place = path.join(folder, ...names);
-      if (names.length === 0 || !(isShard(names.at(-1) ?? '') || emptied.has(place))) continue;
+      const name = names.at(-1);
+      if (name === undefined || !(isShard(name) || name === CLAIMS_FOLDER || emptied.has(place))) continue;
       // Fails where something is in it, also what a server has written since.
       const isGone = await rmdir(place).then(
         () => true,
@@ -161,6 +164,11 @@ export async function verifyPages(
   await step('remove temporary files', removeTemporary);
   await step('remove empty folders', removeEmptyFolders);
   return report;
+}
+
+/** Whether a file is there only as long as a writer works. */
+function isWriters(folder: readonly string[], file: string): boolean {
+  return folder.at(-1) === CLAIMS_FOLDER ? isClaim(file) : isTemporary(file);
 }
 
 /** The length of a good page, or why it is none. Throws the system's error. */
