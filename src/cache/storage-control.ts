@@ -140,8 +140,8 @@ export class StorageControl {
     await Promise.all(this.#leaving.values());
   }
 
-  /** What is in effect now. Holds no secret. */
-  status(): StorageStatus {
+  /** What is in effect now, but for what only the scheduler knows. Holds no secret. */
+  status(): Omit<StorageStatus, 'blockedBy'> {
     const { tier } = this.#options;
     const current = this.#current;
     const usage = current?.usage();

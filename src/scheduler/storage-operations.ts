@@ -48,7 +48,7 @@ export class StorageOperations {
 
   /** Undefined where there is no L2. */
   status(): StorageStatus | undefined {
-    return this.#control?.status();
+    return this.#control && this.#statusOf(this.#control);
   }
 
   /** Ends what is under way, and detaches. For a rank that ends. */
@@ -72,7 +72,7 @@ export class StorageOperations {
         await control.settled();
         return { kind: 'done' };
       case 'status':
-        return { kind: 'status', status: control.status() };
+        return { kind: 'status', status: this.#statusOf(control) };
       case 'check': {
         const { change, milliseconds } = request;
         return { kind: 'checked', checks: await this.#within(milliseconds, (s) => control.check(change, s)) };
@@ -83,6 +83,10 @@ export class StorageOperations {
         return { kind: 'cleared', ...counts, problem: problem ?? null };
       }
     }
+  }
+
+  #statusOf(control: StorageControl): StorageStatus {
+    return { ...control.status(), blockedBy: whatBlocks(this.#scheduler.report()) };
   }
 
   async #prepare(control: StorageControl, request: Asked<'prepare'>): Promise<StorageAnswer> {

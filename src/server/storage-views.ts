@@ -9,14 +9,14 @@ export function storageStatus(
   const known = ranks.flatMap(({ status }) => status ?? []);
   // All ranks have the same in effect, but for one that could not have its storage.
   const first = known.find(({ settings }) => settings.backend !== null) ?? known[0];
-  const states = new Set(known.map(({ state }) => state));
+  const states = [...new Set((known.length > 0 ? known : ranks).map(({ state }) => state))];
   const { prefetch } = first?.settings ?? {};
   return {
     hicache_storage_backend: first?.settings.backend ?? null,
     hicache_storage_backend_extra_config: first?.settings.config ?? null,
     hicache_storage_prefetch_policy: prefetch?.policy ?? null,
     hicache_write_policy: first?.settings.writePolicy ?? null,
-    state: states.size > 1 ? 'mixed' : (first?.state ?? 'unknown'),
+    state: states.length === 1 ? states[0] : 'mixed',
     epoch: first?.epoch ?? null,
     attached_at: first?.attachedAt ?? null,
     prefetch: prefetch && {
@@ -34,16 +34,16 @@ function operationView({ id, kind, backend, mode, startedAt }: RunningOperation)
   return { id, kind, backend: backend ?? null, mode: mode ?? null, started_at: startedAt / 1000 };
 }
 
-function rankView({ rank, rankState, status }: RankStorage): object {
-  // It starts, has died, or does not answer.
-  if (!status) return { rank, state: rankState === 'ready' ? 'no answer' : rankState };
+function rankView({ rank, state, status }: RankStorage): object {
+  if (!status) return { rank, state };
   return {
     rank,
-    state: status.state,
+    state,
     epoch: status.epoch,
     backend: status.settings.backend,
     health: status.health,
     breaker: null,
+    blocked_by: status.blockedBy,
     inflight: status.inFlight,
     queued: status.queued,
     pages_read: status.pagesRead,

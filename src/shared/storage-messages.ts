@@ -148,6 +148,8 @@ const StorageStatus = Type.Object(
     /** Unix time in seconds. */
     attachedAt: Nullable(Type.Number()),
     health: Nullable(Type.Enum(['healthy', 'failing'])),
+    /** What keeps the rank from being idle, such as `running=1`. */
+    blockedBy: Type.Array(Type.String()),
     inFlight: Type.Object({ prefetch: Unsigned, backup: Unsigned }, strict),
     /** Pages that wait to be written. */
     queued: Unsigned,

@@ -9,6 +9,8 @@ import { HEADER_BYTES, PAGE_FORMAT } from './layers/page-header.ts';
 const CANARY_BYTES = 1024;
 /** A folder of its own: a store that counts what a namespace holds before it writes there is not kept from answering. */
 const CANARY_FOLDER = 'canary';
+/** The files of one store then stand in one folder, of which nothing but its emptiness is left. */
+const CANARY_NAME = 'canary';
 
 /**
  * Opens a store and shows that it works, step by step, with a value that is removed again: up to the first step that
@@ -23,7 +25,7 @@ export async function tryStore(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<StorageCheck[]> {
-  const key = `${CANARY_FOLDER}/${randomUUID()}`;
+  const key = `${CANARY_FOLDER}/${CANARY_NAME}-${randomUUID()}`;
   const value = randomBytes(CANARY_BYTES);
   const back = new Uint8Array(CANARY_BYTES);
   const { largestValue } = driver.capabilities;

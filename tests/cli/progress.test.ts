@@ -4,12 +4,7 @@ import type { StatusAnswer } from '../../src/cli/storage/answers.ts';
 import { watched, whatIsWaitedFor } from '../../src/cli/storage/progress.ts';
 import { fakeServer } from '../support/fake-server.ts';
 
-const rank = (number: number, prefetch = 0, backup = 0, queued = 0) => ({
-  rank: number,
-  state: 'attached',
-  inflight: { prefetch, backup },
-  queued,
-});
+const rank = (number: number, ...blocked_by: string[]) => ({ rank: number, state: 'attached', blocked_by });
 
 function status(mode: string | null, ...ranks: StatusAnswer['ranks']): StatusAnswer {
   return {
@@ -25,9 +20,10 @@ function status(mode: string | null, ...ranks: StatusAnswer['ranks']): StatusAns
 }
 
 describe('what an operation waits for', () => {
-  it('is what every rank moves', () => {
-    expect(whatIsWaitedFor(status('drain', rank(0), rank(1, 2, 1, 3), rank(2, 0, 0, 1)))).toBe(
-      'waits for rank 1: prefetch=2, backup=4; rank 2: backup=1',
+  it('is what keeps every rank from being idle', () => {
+    const ranks = [rank(0), rank(1, 'running=2', 'backup=4'), rank(2, 'prefetch=1')];
+    expect(whatIsWaitedFor(status('drain', ...ranks))).toBe(
+      'waits for rank 1: running=2, backup=4; rank 2: prefetch=1',
     );
   });
 
@@ -37,20 +33,16 @@ describe('what an operation waits for', () => {
     );
   });
 
-  it('is requests, when it drains and nothing moves', () => {
-    expect(whatIsWaitedFor(status('drain', rank(0)))).toBe('waits for running requests');
-    expect(whatIsWaitedFor(status('live', rank(0)))).toBe('');
-  });
-
-  it('is nothing when there is none', () => {
-    expect(whatIsWaitedFor({ ...status(null, rank(0, 1)), operation: null })).toBe('');
+  it('is nothing when all are idle, or nothing is under way', () => {
+    expect(whatIsWaitedFor(status('drain', rank(0)))).toBe('');
+    expect(whatIsWaitedFor({ ...status(null, rank(0, 'running=1')), operation: null })).toBe('');
   });
 });
 
 describe('progress', () => {
   it('is one line on a terminal, rewritten until the work ends, and then gone', async () => {
     const url = await fakeServer((_request, response) => {
-      response.end(JSON.stringify(status('drain', rank(0, 0, 5))));
+      response.end(JSON.stringify(status('drain', rank(0, 'backup=5'))));
     });
     const written: string[] = [];
     const seen = Promise.withResolvers<string>();

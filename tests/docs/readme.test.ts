@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,8 +24,28 @@ const shown = blocks('console').map((block) => {
 });
 const commands = blocks('sh').flatMap((block) => block.trimEnd().split('\n'));
 
-function shell(command: string) {
-  return run('sh', ['-c', command], { cwd: root, timeout: 300_000 });
+function shell(command: string, environment: NodeJS.ProcessEnv = {}) {
+  return run('sh', ['-c', command], { cwd: root, timeout: 300_000, env: { ...process.env, ...environment } });
+}
+
+/** Starts what a block shows, and waits for the line below it. */
+async function startShown(command: string, output: string, environment: NodeJS.ProcessEnv = {}) {
+  const started = spawn('sh', ['-c', `exec ${command}`], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+  });
+  const exited = new Promise((resolve) => started.once('exit', resolve));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: started.stdout })) {
+    lines.push(line);
+    if (line === output) break;
+  }
+  const stop = async () => {
+    started.kill('SIGTERM');
+    await exited;
+  };
+  return { lines, stop };
 }
 
 /** An answer with what differs from run to run and from processor to processor replaced. */
@@ -35,29 +55,18 @@ function shapeOf(value: unknown): unknown {
 }
 
 describe('the README', () => {
-  let server: ChildProcess;
-  let exited: Promise<unknown>;
-  let firstLines: string[] = [];
+  const start = shown.find(({ command }) => command === 'npm start');
+  let server: Awaited<ReturnType<typeof startShown>>;
 
   beforeAll(async () => {
-    const start = shown.find(({ command }) => command === 'npm start');
-    expect(start).toBeDefined();
-    server = spawn('npm', ['start'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-    exited = new Promise((resolve) => server.once('exit', resolve));
-    const lines = createInterface({ input: server.stdout ?? process.stdin });
-    for await (const line of lines) {
-      firstLines = [...firstLines, line];
-      if (line === start?.output) break;
-    }
+    server = await startShown('npm start', start?.output ?? 'nothing');
   });
 
-  afterAll(async () => {
-    server.kill('SIGTERM');
-    await exited;
-  });
+  afterAll(() => server.stop());
 
   test('npm start prints the address that it shows', () => {
-    expect(firstLines.at(-1)).toBe(shown.find(({ command }) => command === 'npm start')?.output);
+    expect(start).toBeDefined();
+    expect(server.lines.at(-1)).toBe(start?.output);
   });
 
   const curls = shown.filter(({ command }) => command.startsWith('curl'));
@@ -121,5 +130,45 @@ describe('the README', () => {
   test.each(others)('%s runs', { timeout: 300_000 }, async (command) => {
     const short = command.startsWith('npm run bench') ? `${command} -- --quick` : command;
     await expect(shell(short)).resolves.toBeDefined();
+  });
+});
+
+describe('its story of the storage', () => {
+  const isStart = ({ command }: { command: string }) => command.startsWith('TIERKV_ADMIN_API_KEY=');
+  const start = shown.find(isStart) ?? { command: 'false', output: '' };
+  const [, key = ''] = /^TIERKV_ADMIN_API_KEY=(\S+)/.exec(start.command) ?? [];
+  const steps = shown.filter(({ command }) => command.startsWith('npx tierkv storage '));
+  let server: Awaited<ReturnType<typeof startShown>>;
+
+  beforeAll(async () => {
+    server = await startShown(start.command.replace(/^\S+ /, ''), start.output, {
+      TIERKV_ADMIN_API_KEY: key,
+    });
+    await shell(shown.find(({ command }) => command.startsWith('curl'))?.command ?? 'false');
+  });
+
+  afterAll(async () => {
+    await server.stop();
+    rmSync('/tmp/tierkv-pages', { recursive: true, force: true });
+  });
+
+  /** Without what differs from time to time: numbers, and how wide a table is for them. */
+  const unvaried = (text: string) => text.replaceAll(/\d[\d.:TZ-]*/g, '#').replaceAll(/[ ─]+/g, ' ');
+
+  test('has every step', () => {
+    expect(steps.map(({ command }) => command.split(' ')[3])).toEqual([
+      'attach',
+      'status',
+      'switch',
+      'detach',
+    ]);
+  });
+
+  test.each(steps)('$command prints what it shows', async ({ command, output }) => {
+    const print = async () =>
+      unvaried((await shell(command, { TIERKV_ADMIN_API_KEY: key })).stdout.trimEnd());
+    // How much is stored is not known at once.
+    if (command.endsWith(' status')) await expect.poll(print, { timeout: 30_000 }).toBe(unvaried(output));
+    else expect(await print()).toBe(unvaried(output));
   });
 });

@@ -252,6 +252,7 @@ describe('what a server says of its storage', () => {
           backend: 'file',
           health: 'healthy',
           breaker: null,
+          blocked_by: [],
           inflight: { prefetch: 0, backup: 0 },
           queued: 0,
           pages_read: expect.any(Number),

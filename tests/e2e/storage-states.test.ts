@@ -336,7 +336,7 @@ it('without a hierarchical cache nothing can be attached, whatever else is wrong
   ])
     expect(errorOf(answer, 400).code).toBe(code);
   expect(errorOf(await attach(flat, '{', { mode: 'now' }), 400).code).toBe('invalid_value');
-  expect((await storageStatus(flat)).hicache_storage_backend).toBeNull();
+  expect(await storageStatus(flat)).toMatchObject({ hicache_storage_backend: null, state: 'disabled' });
   await long.stop();
   await flat.kill();
 });

@@ -2,15 +2,14 @@ import { expect } from 'vitest';
 import { temporaryFolder } from '../storage/support/folders.ts';
 import { words } from './cache-server.ts';
 import { expectSameAnswer, type GreedyAnswer, greedyTokens, startServer, type TestServer } from './server.ts';
+import { type Answer, attach, call, STORAGE, WITH_ADMIN_KEY } from './storage-api.ts';
 
-const KEY = 'admin';
-const URL = '/hicache/storage-backend';
 const STREAMS = 16;
 const ANSWER = 24;
 /** Small tiers, so that pages come from the storage and go there all the time. */
 const FLAGS = [
   ...['--max-total-tokens', '2048', '--page-size', '16', '--hicache-size', '0.004'],
-  ...['--max-running-requests', String(STREAMS), '--context-length', '1024', '--admin-api-key', KEY],
+  ...['--max-running-requests', String(STREAMS), '--context-length', '1024', ...WITH_ADMIN_KEY],
 ];
 const PROMPTS = Array.from({ length: 24 }, (_, i) => `${words(60, i % 5)} ${words(30, 100 + i)}`);
 
@@ -21,24 +20,15 @@ export interface LiveCounts {
   fromStorage: number;
 }
 
-/** Sends an operation; the answer's status and text. */
-async function operate(server: TestServer, method: 'PUT' | 'DELETE', body?: object): Promise<string> {
-  const response = await fetch(server.url + URL + (method === 'DELETE' ? '?mode=live' : ''), {
-    method,
-    headers: { authorization: `Bearer ${KEY}`, ...(body ? { 'content-type': 'application/json' } : {}) },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  return `${response.status} ${await response.text()}`;
+/** The status and text of what an operation is answered. */
+async function operate(operation: Promise<Answer>): Promise<string> {
+  const { status, text } = await operation;
+  return `${status} ${text}`;
 }
 
-function attach(path: string, replace: boolean): object {
-  return {
-    hicache_storage_backend: 'file',
-    hicache_storage_backend_extra_config_json: { path, min_free_space: 0, prefetch_threshold: 16 },
-    mode: 'live',
-    switch: replace,
-    read_through: 1,
-  };
+function attachLive(server: TestServer, path: string, replace: boolean): Promise<Answer> {
+  const config = { path, min_free_space: 0, prefetch_threshold: 16 };
+  return attach(server, config, { mode: 'live', switch: replace, read_through: 1 });
 }
 
 /** A greedy answer as a stream; its tokens, and how many of its prompt came from the storage. */
@@ -89,13 +79,13 @@ export async function changeUnderLoad(seconds: number): Promise<LiveCounts> {
     };
     const change = async () => {
       const steps = [
-        () => operate(server, 'PUT', attach(folders[0], false)),
-        () => operate(server, 'PUT', attach(folders[1], true)),
-        () => operate(server, 'PUT', attach(folders[0], true)),
-        () => operate(server, 'DELETE'),
+        () => attachLive(server, folders[0], false),
+        () => attachLive(server, folders[1], true),
+        () => attachLive(server, folders[0], true),
+        () => call(server, 'DELETE', `${STORAGE}?mode=live`),
       ];
       for (let i = 0; performance.now() < until; i++) {
-        expect(await steps[i % steps.length]!()).toMatch(/^200 /);
+        expect(await operate(steps[i % steps.length]!())).toMatch(/^200 /);
         counts.operations++;
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }

@@ -56,13 +56,10 @@ async function follow(
 /** In the words of the server's own messages; empty when no operation is under way. */
 export function whatIsWaitedFor({ operation, ranks }: StatusAnswer): string {
   if (!operation) return '';
-  const waits = ranks.flatMap(({ rank, state, inflight, queued }) => {
-    if (!inflight) return [`rank ${rank}: ${oneLine(state)}`];
-    const backup = inflight.backup + (queued ?? 0);
-    const counts = Object.entries({ prefetch: inflight.prefetch, backup });
-    const moving = counts.flatMap(([what, count]) => (count > 0 ? [`${what}=${count}`] : []));
-    return moving.length > 0 ? [`rank ${rank}: ${moving.join(', ')}`] : [];
+  const waits = ranks.flatMap(({ rank, state, blocked_by }) => {
+    // It does not answer.
+    if (!blocked_by) return [`rank ${rank}: ${oneLine(state)}`];
+    return blocked_by.length > 0 ? [`rank ${rank}: ${oneLine(blocked_by.join(', '))}`] : [];
   });
-  if (waits.length > 0) return `waits for ${waits.join('; ')}`;
-  return operation.mode === 'drain' ? 'waits for running requests' : '';
+  return waits.length > 0 ? `waits for ${waits.join('; ')}` : '';
 }

@@ -39,10 +39,10 @@ export interface ClearedRank extends RankMessage {
   removed: number;
 }
 
-/** What a rank that could be asked answered. */
+/** What one rank says of its storage. */
 export interface RankStorage {
   rank: number;
-  /** Whether the rank serves. */
-  rankState: string;
+  /** Of its attachment; else why there is no status: `disabled`, `no answer`, or what the rank itself is, such as `down`. */
+  state: string;
   status: StorageStatus | undefined;
 }

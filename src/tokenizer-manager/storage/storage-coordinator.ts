@@ -95,8 +95,15 @@ export class StorageCoordinator {
   async status(): Promise<RankStorage[]> {
     return Promise.all(
       this.#options.ranks().map(async (rank) => {
-        const answer = await askRank(rank, { kind: 'status' }, 'status', STATUS_MS).catch(() => undefined);
-        return { rank: rank.index, rankState: rank.state, status: answer?.status };
+        const { index, state } = rank;
+        try {
+          const { status } = await askRank(rank, { kind: 'status' }, 'status', STATUS_MS);
+          return { rank: index, state: status.state, status };
+        } catch (error) {
+          const isDisabled = toFailure(error).code === 'hierarchical_cache_disabled';
+          const why = isDisabled ? 'disabled' : state === 'ready' ? 'no answer' : state;
+          return { rank: index, state: why, status: undefined };
+        }
       }),
     );
   }
