@@ -32,7 +32,7 @@ function shell(command: string, environment: NodeJS.ProcessEnv = {}) {
 async function startShown(command: string, output: string, environment: NodeJS.ProcessEnv = {}) {
   const started = spawn('sh', ['-c', `exec ${command}`], {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
     env: { ...process.env, ...environment },
   });
   const exited = new Promise((resolve) => started.once('exit', resolve));
