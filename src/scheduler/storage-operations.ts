@@ -26,6 +26,7 @@ export class StorageOperations {
   readonly #control: StorageControl | undefined;
   readonly #clock: Clock;
   #operation: Operation | undefined;
+  #newest = 0;
   /** The operation that was committed last: its commit may come once more. */
   #committed = 0;
 
@@ -91,8 +92,10 @@ export class StorageOperations {
 
   async #prepare(control: StorageControl, request: Asked<'prepare'>): Promise<StorageAnswer> {
     const { operation: number, mode, change, epoch, fingerprint, milliseconds } = request;
+    // One that comes late must not end a newer one.
+    if (number <= this.#newest) throw failure('operation_over', { operation: number });
+    this.#newest = number;
     void this.#end(this.#operation);
-    if (number <= this.#committed) throw failure('operation_over', { operation: number });
     if (mode === 'idle') this.#refuseUnlessIdle(change.kind);
     const operation: Operation = { number, ended: new AbortController(), prepared: undefined };
     this.#operation = operation;
