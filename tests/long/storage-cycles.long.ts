@@ -25,20 +25,23 @@ function held(server: TestServer): { files: number; threads: number; memory: num
 
 it('thousands of times attached and detached over HTTP, a server holds no more than before', async () => {
   const server = await startServer(['--dp-size', '2', ...WITH_ADMIN_KEY]);
-  const path = await temporaryFolder();
-  let before = held(server);
-  for (let cycle = 0; cycle < CYCLES; cycle++) {
-    if (cycle === WARM_UP) before = held(server);
-    expect((await attach(server, { path })).status).toBe(200);
-    expect((await detach(server)).status).toBe(200);
+  try {
+    const path = await temporaryFolder();
+    let before = held(server);
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      if (cycle === WARM_UP) before = held(server);
+      expect((await attach(server, { path })).status).toBe(200);
+      expect((await detach(server)).status).toBe(200);
+    }
+    const after = held(server);
+    console.log({ before, after });
+    for (const [i, { files, threads, memory }] of after.entries()) {
+      expect(files).toBeLessThanOrEqual(before[i]!.files);
+      expect(threads).toBeLessThanOrEqual(before[i]!.threads);
+      expect(memory).toBeLessThan(before[i]!.memory + NOISE);
+    }
+    await server.expectIdle();
+  } finally {
+    await server.kill();
   }
-  const after = held(server);
-  console.log({ before, after });
-  for (const [i, { files, threads, memory }] of after.entries()) {
-    expect(files).toBeLessThanOrEqual(before[i]!.files);
-    expect(threads).toBeLessThanOrEqual(before[i]!.threads);
-    expect(memory).toBeLessThan(before[i]!.memory + NOISE);
-  }
-  await server.expectIdle();
-  await server.kill();
 });
