@@ -71,7 +71,7 @@ const TABLE = {
   deadline_exceeded: row(
     504,
     (p: { what: string; seconds: number }) =>
-      `${p.what} took longer than ${Number(p.seconds.toPrecision(3))} s.`,
+      `${p.what} took longer than ${Number(p.seconds.toFixed(3))} s.`,
   ),
   engine_failed: row(500, (p: { reason: string }) => `The engine failed: ${p.reason}`),
   internal: row(500, () => 'An internal error; the log has the details.'),
