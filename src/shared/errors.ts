@@ -70,8 +70,7 @@ const TABLE = {
   shutting_down: row(503, () => 'The server is shutting down.'),
   deadline_exceeded: row(
     504,
-    (p: { what: string; seconds: number }) =>
-      `${p.what} took longer than ${Number(p.seconds.toFixed(3))} s.`,
+    (p: { what: string; seconds: number }) => `${p.what} took longer than ${Number(p.seconds.toFixed(3))} s.`,
   ),
   engine_failed: row(500, (p: { reason: string }) => `The engine failed: ${p.reason}`),
   internal: row(500, () => 'An internal error; the log has the details.'),

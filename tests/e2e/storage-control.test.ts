@@ -14,6 +14,7 @@ import {
 import { expectSameAnswer, greedy, STEADY_PROMPTS, type TestServer } from '../support/server.ts';
 import {
   ADMIN_KEY,
+  type Answer,
   attach,
   attachBody,
   call,
@@ -307,15 +308,18 @@ describe('what a server says of its storage', () => {
   });
 
   it('the log has one line for each operation: who asked, what came of it, and no key', async () => {
-    const { headers } = await attach(server, config(), { hicache_write_policy: 'bogus' });
-    const id = headers.get('x-request-id') ?? '';
-    const lines = () =>
-      server.log
-        .split('\n')
-        .filter((line) => line.includes(id) && line.includes('storage operation'))
-        .map((line) => JSON.parse(line) as object);
-    await expect.poll(lines).toHaveLength(1);
-    expect(lines()[0]).toMatchObject({
+    const lineOf = async ({ headers }: Answer) => {
+      const id = headers.get('x-request-id') ?? '';
+      const lines = () =>
+        server.log
+          .split('\n')
+          .filter((line) => line.includes(id) && line.includes('storage operation'))
+          .map((line) => JSON.parse(line) as object);
+      await expect.poll(lines).toHaveLength(1);
+      return { id, line: lines()[0] };
+    };
+    const { id, line } = await lineOf(await attach(server, config(), { hicache_write_policy: 'bogus' }));
+    expect(line).toMatchObject({
       level: 40,
       operation: expect.any(Number),
       kind: 'attach',
@@ -326,6 +330,15 @@ describe('what a server says of its storage', () => {
       ms: expect.any(Number),
       ranks: [{ rank: 0, ok: false, message: expect.stringContaining('bogus') }],
     });
+    const bad = attachBody(config('/dev/null/pages'));
+    const checked = await lineOf(await call(server, 'POST', `${STORAGE}/check`, bad));
+    expect(checked.line).toMatchObject({
+      kind: 'check',
+      outcome: 'failed',
+      ranks: [{ rank: 0, ok: false, message: expect.stringMatching(/^connect: /) }],
+    });
+    const cleared = await lineOf(await call(server, 'POST', `${STORAGE}/clear`, {}));
+    expect(cleared.line).toMatchObject({ kind: 'clear', outcome: 'storage_not_attached' });
     expect(server.log).not.toContain(ADMIN_KEY);
     expect(server.log).not.toContain(folder);
   });

@@ -78,8 +78,10 @@ function registerStatus(app: App, { storage }: ServerContext): void {
 
 function registerCheck(app: App, { storage }: ServerContext): void {
   const schema = { ...TAGS, summary: 'Try a storage backend out; changes nothing', body: AttachBody };
-  app.post(`${URL}/check`, { ...CONTROL, schema }, async ({ body }) => {
-    const checks = await storage.check(changeOf(body), 1000 * (body.timeout ?? TIMEOUT_S));
+  app.post(`${URL}/check`, { ...CONTROL, schema }, async (request) => {
+    const { body } = request;
+    const { timeoutMs, by } = orderOf(request, 'live', body.timeout);
+    const checks = await storage.check(changeOf(body), { timeoutMs, by });
     const failed = checks.find(({ ok }) => !ok);
     if (!failed) return { ok: true, checks };
     const params = { backend: body.hicache_storage_backend, check: failed.name, detail: failed.detail };

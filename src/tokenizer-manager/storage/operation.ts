@@ -21,7 +21,7 @@ export interface OperationOrder {
 export interface OperationRecord {
   operation: RunningOperation;
   by: Caller;
-  /** `ok`, or the code of the error. */
+  /** `ok`, the code of the error, or `failed` where a backend that was tried out does not work. */
   outcome: string;
   milliseconds: number;
   ranks: readonly RankMessage[];

@@ -7,7 +7,7 @@ import type {
   StorageCheck,
   StorageSettings,
 } from '../../shared/storage-messages.ts';
-import { mergeChecks } from './merge-checks.ts';
+import { checkMessage, mergeChecks } from './merge-checks.ts';
 import type {
   ClearedRank,
   OperationOrder,
@@ -31,6 +31,9 @@ export interface StorageCoordinatorOptions {
   /** A rank serves, and could not take what the others have in effect. */
   onUnrestored: (rank: number, reason: string) => void;
 }
+
+/** An operation that does not mind whether anything runs. */
+type PlainOrder = Omit<OperationOrder, 'mode'>;
 
 /** Of the time for a question, what a rank may take: it then still answers. */
 const ANSWER_SHARE = 0.75;
@@ -75,16 +78,21 @@ export class StorageCoordinator {
   }
 
   /** Removes stored pages, rank after rank: they may share a store or have one each. */
-  clear(scope: ClearScope, order: Omit<OperationOrder, 'mode'>): Promise<OperationReport<ClearedRank>> {
+  clear(scope: ClearScope, order: PlainOrder): Promise<OperationReport<ClearedRank>> {
     return this.#run('clear', undefined, order, (_, until) => this.#clear(scope, until));
   }
 
   /** Tries a backend out on every rank. Changes nothing, and does not mind other operations. */
-  async check(change: AttachChange, timeoutMs: number): Promise<StorageCheck[]> {
-    const ranks = this.#serving();
-    const request = { kind: 'check', change, milliseconds: timeoutMs * ANSWER_SHARE } as const;
-    const answers = await askAll(ranks, request, 'checked', timeoutMs, this.#options.clock);
-    return mergeChecks(answers.map(({ checks }, i) => ({ rank: ranks[i]?.index ?? i, checks })));
+  async check(change: AttachChange, order: PlainOrder): Promise<StorageCheck[]> {
+    const { checks } = await this.#recorded('check', change.backend, order, async () => {
+      const ranks = this.#serving();
+      const { timeoutMs } = order;
+      const request = { kind: 'check', change, milliseconds: timeoutMs * ANSWER_SHARE } as const;
+      const answers = await askAll(ranks, request, 'checked', timeoutMs, this.#options.clock);
+      const checked = answers.map(({ checks }, i) => ({ rank: ranks[i]?.index ?? i, checks }));
+      return { checks: mergeChecks(checked), ranks: checked.map(checkMessage) };
+    });
+    return checks;
   }
 
   get operation(): RunningOperation | undefined {
@@ -147,14 +155,29 @@ export class StorageCoordinator {
     await askRank(rank, commit, 'done', COMMIT_MS);
   }
 
-  async #run<R extends RankMessage>(
+  /** One at a time. */
+  #run<R extends RankMessage>(
     kind: string,
     backend: string | undefined,
-    order: Omit<OperationOrder, 'mode'> & Partial<OperationOrder>,
+    order: PlainOrder & Partial<OperationOrder>,
     work: (id: number, until: number) => Promise<R[]>,
   ): Promise<OperationReport<R>> {
+    return this.#recorded(kind, backend, order, (operation, until) =>
+      this.#lock.run(operation, async (joined) => {
+        await this.#within(joined, until, 'Waiting for a rank to start');
+        return { ranks: await work(operation.id, until) };
+      }),
+    );
+  }
+
+  /** Tells how an operation ended, whatever came of it. */
+  async #recorded<T extends { ranks: readonly RankMessage[] }>(
+    kind: string,
+    backend: string | undefined,
+    { mode, by, timeoutMs }: PlainOrder & Partial<OperationOrder>,
+    work: (operation: RunningOperation, until: number) => Promise<T>,
+  ): Promise<T & { id: number; milliseconds: number }> {
     const { clock, onEnded } = this.#options;
-    const { mode, by, timeoutMs } = order;
     const id = ++this.#lastOperation;
     const operation = { id, kind, backend, mode, startedAt: Date.now() };
     const began = clock.now();
@@ -164,12 +187,9 @@ export class StorageCoordinator {
       return milliseconds;
     };
     try {
-      const until = began + timeoutMs;
-      const ranks = await this.#lock.run(operation, async (joined) => {
-        await this.#within(joined, until, 'Waiting for a rank to start');
-        return work(id, until);
-      });
-      return { id, ranks, milliseconds: ended('ok', ranks) };
+      const done = await work(operation, began + timeoutMs);
+      const failed = done.ranks.some(({ ok }) => !ok);
+      return { ...done, id, milliseconds: ended(failed ? 'failed' : 'ok', done.ranks) };
     } catch (error) {
       ended(toFailure(error).code, error instanceof OperationFailure ? error.ranks : []);
       throw error;
