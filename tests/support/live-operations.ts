@@ -8,10 +8,12 @@ const STREAMS = 16;
 const ANSWER = 24;
 /** Small tiers, so that pages come from the storage and go there all the time. */
 const FLAGS = [
-  ...['--max-total-tokens', '2048', '--page-size', '16', '--hicache-size', '0.004'],
+  ...['--max-total-tokens', '2048', '--page-size', '16', '--hicache-size', '0.0015'],
+  // Small steps make computing slower than reading, or nothing would be read.
+  ...['--chunked-prefill-size', '16', '--max-prefill-tokens', '16'],
   ...['--max-running-requests', String(STREAMS), '--context-length', '1024', ...WITH_ADMIN_KEY],
 ];
-const PROMPTS = Array.from({ length: 24 }, (_, i) => `${words(60, i % 5)} ${words(30, 100 + i)}`);
+const PROMPTS = Array.from({ length: 48 }, (_, i) => `${words(60, i % 12)} ${words(30, 100 + i)}`);
 
 export interface LiveCounts {
   requests: number;
