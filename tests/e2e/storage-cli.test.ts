@@ -12,8 +12,10 @@ let server: TestServer;
 let folder: string;
 beforeAll(async () => {
   folder = await temporaryFolder();
-  const flags = ['--dp-size', '2', '--page-size', '8', '--api-key', 'client-key', '--admin-api-key', KEY];
-  server = await startServer(flags);
+  const keys = ['--api-key', 'client-key', '--admin-api-key', KEY];
+  // Room for an answer that is longer than several commands take.
+  const room = ['--context-length', '60000', '--max-total-tokens', '60160'];
+  server = await startServer(['--dp-size', '2', '--page-size', '8', ...room, ...keys]);
 });
 afterAll(async () => {
   await server.kill();
@@ -193,7 +195,7 @@ describe('what the server refuses is its message and its code', () => {
   it('while it is busy, unless the change is live', async () => {
     const gone = new AbortController();
     const headers = { authorization: 'Bearer client-key', 'content-type': 'application/json' };
-    const body = { prompt: 'The cache', max_tokens: 8000, ignore_eos: true, stream: true };
+    const body = { prompt: 'The cache', max_tokens: 50_000, ignore_eos: true, stream: true };
     await server.post('/v1/completions', body, { headers, signal: gone.signal });
     expect(await complaint('attach memory')).toMatch(
       /scheduler is not idle\..*#running-req=1.*blocked-by: .*running=1.*\(scheduler_not_idle\)$/,
