@@ -21,7 +21,12 @@ import {
 } from '../support/storage-api.ts';
 
 const MODES = ['idle', 'drain', 'live'] as const;
-const FLAGS = [...WITH_ADMIN_KEY, '--page-size', '8', '--max-running-requests', '2'];
+/** With room for an answer that is longer than a test. */
+const FLAGS = [
+  ...WITH_ADMIN_KEY,
+  ...['--page-size', '8', '--max-running-requests', '2'],
+  ...['--context-length', '60000', '--max-total-tokens', '60160'],
+];
 
 let server: TestServer;
 let folder: string;
@@ -214,7 +219,7 @@ describe('O10: a busy server', () => {
 
 describe('mode drain on a busy server', () => {
   it('waits, and what arrives meanwhile is held and then served', async () => {
-    const long = await busy(1500);
+    const long = await busy(4000);
     const draining = attach(server, config(), { mode: 'drain', timeout: 50 });
     await operationOf(server);
     const held: Promise<Response>[] = [];

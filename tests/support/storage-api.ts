@@ -113,7 +113,7 @@ export class LongRequest {
   }
 
   /** Resolves when it runs. */
-  static async start(server: TestServer, tokens = 8000): Promise<LongRequest> {
+  static async start(server: TestServer, tokens = 50_000): Promise<LongRequest> {
     const request = new LongRequest(server, tokens);
     const running = async () => (await server.info()).ranks.some(({ report }) => report?.running);
     await expect.poll(running, { interval: 5, timeout: 20_000 }).toBe(true);
