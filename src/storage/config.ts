@@ -1,27 +1,51 @@
-import { type Static, type TSchema, Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { Clone, Default } from 'typebox/value';
 import { parseByteSize } from '../shared/byte-size.ts';
 import { failure } from '../shared/errors.ts';
 
-/** Bytes, as a number or as a text such as "20GB". */
-export const ByteSize = Type.Refine(
-  Type.Union([Type.Number(), Type.String()]),
-  (value) => bytesOf(value) >= 0,
-  () => 'must be a number of bytes or a text such as "20GB" or "4GiB"',
-);
+/**
+ * What every option of a backend says of itself, for who reads the list of options. One with a `default` is filled in
+ * where it is absent; one that is optional says in `absent` what then holds; any other is required.
+ */
+export interface OptionText extends TSchemaOptions {
+  description: string;
+  absent?: string;
+}
 
-/** The bytes of a {@link ByteSize}; NaN for anything else. */
+/** Bytes, as a number or as a text such as "20GB". */
+export function byteSize(text: OptionText) {
+  return Type.Refine(
+    Type.Union([Type.Number(), Type.String()], text),
+    (value) => bytesOf(value) >= 0,
+    () => 'must be a number of bytes or a text such as "20GB" or "4GiB"',
+  );
+}
+
+/** The bytes of a {@link byteSize}; NaN for anything else. */
 export function bytesOf(value: number | string): number {
   const bytes = typeof value === 'number' ? value : (parseByteSize(value) ?? Number.NaN);
   return Number.isSafeInteger(bytes) ? bytes : Number.NaN;
 }
 
+const validators = new WeakMap<TSchema, Validator>();
+
+function validatorOf(schema: TSchema): Validator {
+  let validator = validators.get(schema);
+  if (!validator) {
+    validator = Compile(schema);
+    validators.set(schema, validator);
+  }
+  return validator;
+}
+
 /**
- * The configuration, when it is what the schema says. Throws `storage_config` with the path of what is wrong and what
- * was expected there, never with the value: it may be a secret.
+ * The configuration with its defaults, when it is what the schema says. Throws `storage_config` with the path of what is
+ * wrong and what was expected there, never with the value: it may be a secret.
  */
-export function validConfig<S extends TSchema>(backend: string, schema: S, config: unknown): Static<S> {
-  const validator = Compile(schema);
+export function validConfig<S extends TSchema>(backend: string, schema: S, given: unknown): Static<S> {
+  const validator = validatorOf(schema);
+  const config = isObject(given) ? Default(schema, Clone(given)) : given;
   if (validator.Check(config)) return config as Static<S>;
   const errors = validator.Errors(config).filter(({ keyword }) => keyword !== 'boolean');
   const [error] = errors;
@@ -50,4 +74,8 @@ export function validConfig<S extends TSchema>(backend: string, schema: S, confi
       ? `must be ${types.map(({ params }) => String(Object(params).type)).join(' or ')}`
       : error?.message;
   throw failure('storage_config', { backend, path: place, expected: expected ?? 'must be valid' });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

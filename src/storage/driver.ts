@@ -1,28 +1,46 @@
 /**
- * What a storage driver is. This file is the specification; tests/storage/conformance checks it, on every driver
- * alone and inside every layer.
+ * What a storage driver is. This file is the specification; the conformance suite (`tierkv/storage-suite`) checks it, on
+ * every driver alone and inside every layer.
  *
  * A driver stores opaque values under keys. It is a plain value: it has no life of its own, knows no models and no
- * pages, retries nothing, and starts nothing that its calls do not wait for, except what {@link StorageDriver.close}
- * ends. What is the same for every store (namespaces, checksums, deadlines) is a layer: a function from driver to
- * driver.
+ * pages, and starts nothing that its calls do not wait for, except what {@link StorageDriver.close} ends. What is the
+ * same for every store (namespaces, checksums, deadlines, a breaker) is a layer: a function from driver to driver.
  *
- * - Calls take batches and answer with one result per key, in the order of the keys. A key's failure is a result:
- *   `has`, `read`, `write` and `remove` never reject. Where it is not open, every key fails with kind `closed`.
- * - Every buffer is the caller's, before, during and after a call. A driver keeps none.
- * - A call ends soon after its signal aborts; keys without an answer by then fail with kind `aborted`. Afterwards it
- *   does not touch the caller's buffers any more, except those of a failure that says so in {@link Failed.settled}.
- * - Calls may run at the same time, on the same keys too. A read that hits gives the value of one write, whole.
- * - A write that answers `stored` is found by every later call, on this server or another one of the same store, until
- *   it is removed, overwritten, or evicted by the store.
+ * **Calls.** They take batches and answer with one result per key, in the order of the keys. A key's failure is a
+ * result: `has`, `read`, `write` and `remove` never reject. Where the driver is not open, every key fails with kind
+ * `closed`. Calls may run at the same time, on the same keys too. Whoever calls keeps to {@link Capabilities.batch} and
+ * names no key twice in one call.
+ *
+ * **Values.** Whoever reads a key gets the value of one write, whole. A write that answers `stored` is found by every
+ * later call, on this server or another one of the same store, until it is removed, overwritten, evicted by the store,
+ * or expired. A key always stands for the same value, as far as callers mean it: a driver may leave alone what is there.
+ *
+ * **Buffers.** Every one is the caller's, before, during and after a call. A driver keeps none, copies from or into them
+ * within the call, and never changes what it writes from.
+ *
+ * **Ends.** A call ends soon after its signal aborts; keys without an answer by then fail with kind `aborted`.
+ * Afterwards it does not touch the caller's buffers any more, except those of a failure that says so in
+ * {@link Failed.settled}. Deadlines are a layer's: a driver need not time anything, but must hear its signal.
+ *
+ * **Again.** Every call may be made again after any failure: reads and looks change nothing, a second write of the same
+ * value and a second removal leave what the first one left. After `aborted` and `timeout` a write may have happened or
+ * not. A driver repeats only what its client repeats within the call without the caller's noticing; when a connection is
+ * lost it makes a new one for the next call, by itself, however long the store was away.
+ *
+ * **Not in it**, on purpose: parts of a value, since a page is read whole or not at all; transactions, locks and
+ * ordering between keys, since each page is checked by itself; times to live per key, since a page is as good later; the
+ * time of last use, which is the store's own matter; and anything said about a value but its bytes.
  */
 export interface StorageDriver {
   /** The factory's name of it, such as `file`. */
   readonly name: string;
   readonly capabilities: Readonly<Capabilities>;
-  /** Makes it ready; no other call comes before. Throws `storage_failed` with the reason when it cannot. */
+  /**
+   * Makes it ready; no other call comes before. Throws `storage_failed` when it cannot, with a reason that names the
+   * option to change and no secret. A client library is loaded here, not before.
+   */
   open(signal: AbortSignal): Promise<void>;
-  /** Lets everything go, for good. Calls that still run fail with kind `closed`. Never throws. */
+  /** Lets everything go, for good, also when {@link open} has not ended. Calls that still run fail with kind `closed`. Never throws. */
   close(): Promise<void>;
   /** Whether values are there now. Changes nothing. */
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]>;
@@ -45,12 +63,14 @@ export interface StorageDriver {
   usage?(): Usage | undefined;
 }
 
-interface Capabilities {
+export interface Capabilities {
   /** Keys in one call, at most. */
   batch: number;
   /** Bytes of one value, at most. */
   largestValue: number;
   list: boolean;
+  /** Seconds after which a value leaves by itself, since it was last written or read. Absent where it stays. */
+  ttl?: number;
 }
 
 export interface Read {
@@ -125,6 +145,8 @@ export interface Failed {
 
 export interface Listing {
   keys: string[];
+  /** Of the value of each key, where the store tells them with their names. */
+  bytes?: number[];
   next: string | undefined;
 }
 

@@ -8,8 +8,8 @@ import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
-  file: backend(FileOptions, (options) => new FileDriver(options)),
-  memory: backend(MemoryOptions, memoryDriver),
+  file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
+  memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */
@@ -22,15 +22,35 @@ const WITHOUT_CLIENT: Record<string, string> = {
 };
 
 interface Backend {
+  /** What it is, in a few words. */
+  summary: string;
+  /** Of its options, each with a description and a default. */
+  options: TSchema;
   /** Throws `storage_config`. */
-  create(name: string, config: unknown): StorageDriver;
+  create(name: string, config: unknown, surroundings: Surroundings): StorageDriver;
+}
+
+/** What a backend may need besides its options. */
+export interface Surroundings {
+  /** Where modules of the operator's may lie; undefined is nowhere. */
+  dynamicFolder?: string | undefined;
 }
 
 function backend<S extends TSchema>(
-  schema: S,
-  create: (options: ReturnType<typeof validConfig<S>>) => StorageDriver,
+  summary: string,
+  options: S,
+  create: (options: ReturnType<typeof validConfig<S>>, surroundings: Surroundings) => StorageDriver,
 ): Backend {
-  return { create: (name, config) => create(validConfig(name, schema, config)) };
+  return {
+    summary,
+    options,
+    create: (name, config, surroundings) => create(validConfig(name, options, config), surroundings),
+  };
+}
+
+/** Every backend with what it is and the schema of its options, by name. */
+export function listBackends(): { name: string; summary: string; options: TSchema }[] {
+  return Object.entries(BACKENDS).map(([name, { summary, options }]) => ({ name, summary, options }));
 }
 
 /**
@@ -39,9 +59,9 @@ function backend<S extends TSchema>(
  *
  * @param config the backend's own options, as they came from the user
  */
-export function createDriver(name: string, config: unknown): StorageDriver {
+export function createDriver(name: string, config: unknown, surroundings: Surroundings = {}): StorageDriver {
   const found = Object.hasOwn(BACKENDS, name) ? BACKENDS[name] : undefined;
-  if (found) return found.create(name, config);
+  if (found) return found.create(name, config, surroundings);
   const known = Object.keys(BACKENDS).join(', ');
   const reason = Object.hasOwn(WITHOUT_CLIENT, name)
     ? `Storage backend '${name}' is not available: ${WITHOUT_CLIENT[name]}.`

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addBackends } from './backends.ts';
 import { addAttach, addDetach, addSwitch } from './change.ts';
 import { addCheck } from './check.ts';
 import { addClear } from './clear.ts';
@@ -16,5 +17,6 @@ export function addStorage(program: Command): void {
   addDetach(storage);
   addCheck(storage);
   addClear(storage);
+  addBackends(storage);
   addVerify(storage);
 }

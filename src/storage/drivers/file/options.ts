@@ -3,24 +3,47 @@ import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { cacheFolder } from '../../../shared/cache-folder.ts';
 import { failure } from '../../../shared/errors.ts';
-import { ByteSize, bytesOf } from '../../config.ts';
+import { byteSize, bytesOf } from '../../config.ts';
 import { codeOf } from './file-errors.ts';
 import { FOLDER_MODE } from './page-file.ts';
 
 export const FileOptions = Type.Object(
   {
-    /** The folder; {@link defaultFolder} when absent. */
-    path: Type.Optional(Type.String({ minLength: 1 })),
-    /** Of the pages of the model that is served; 20 GB or a tenth of the disk when absent, whichever is smaller. */
-    max_size: Type.Optional(ByteSize),
-    /** On the disk, after every write; 1 GiB or a hundredth of the disk when absent, whichever is smaller. */
-    min_free_space: Type.Optional(ByteSize),
-    /** The share of `max_size` that is freed when room is needed. */
-    eviction_ratio: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-    /** Whether `has` believes what was seen a moment ago; otherwise it asks the file system every time. */
-    enable_metadata_cache: Type.Optional(Type.Boolean()),
-    /** That moment, in seconds. */
-    metadata_ttl: Type.Optional(Type.Number({ minimum: 0 })),
+    path: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The folder.',
+        absent:
+          '$SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR, else pages in $TIERKV_CACHE_DIR, else tierkv/pages in the user’s cache folder',
+      }),
+    ),
+    max_size: Type.Optional(
+      byteSize({
+        description: 'Bytes of the served model’s pages, with those being written.',
+        absent: '20 GB or a tenth of the disk, whichever is smaller',
+      }),
+    ),
+    min_free_space: Type.Optional(
+      byteSize({
+        description: 'Bytes that stay free on the disk.',
+        absent: '1 GiB or a hundredth of the disk, whichever is smaller',
+      }),
+    ),
+    eviction_ratio: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.05,
+      description: 'The share of max_size that is freed when room is needed.',
+    }),
+    enable_metadata_cache: Type.Boolean({
+      default: true,
+      description: 'Whether a page that was seen a moment ago is there without a look at its file.',
+    }),
+    metadata_ttl: Type.Number({
+      minimum: 0,
+      default: 60,
+      description: 'How long that moment is, in seconds.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -58,8 +81,8 @@ export async function prepareFolder(folder: string, options: FileOptions): Promi
   return {
     maxBytes,
     minFreeBytes: size(options.min_free_space, Math.min(2 ** 30, disk / 100)),
-    evictionBytes: Math.floor((options.eviction_ratio ?? 0.05) * maxBytes),
-    metadataMs: (options.enable_metadata_cache ?? true) ? 1000 * (options.metadata_ttl ?? 60) : 0,
+    evictionBytes: Math.floor(options.eviction_ratio * maxBytes),
+    metadataMs: options.enable_metadata_cache ? 1000 * options.metadata_ttl : 0,
   };
 }
 
