@@ -14,3 +14,12 @@ export function slice(buffers: readonly Uint8Array[], start: number, end: number
   }
   return parts;
 }
+
+/** Copies a value into buffers, one after the other, as much as fits. */
+export function scatter(value: Uint8Array, into: readonly Uint8Array[]): void {
+  let at = 0;
+  for (const buffer of into) {
+    buffer.set(value.subarray(at, at + buffer.byteLength));
+    at += buffer.byteLength;
+  }
+}

@@ -14,3 +14,8 @@ export function isKey(text: string): boolean {
 export function notAKey(): Failed {
   return failed('io', 'This is not a key of the storage contract.');
 }
+
+/** For calls that take keys alone. */
+export function keyed(key: string): { key: string } {
+  return { key };
+}

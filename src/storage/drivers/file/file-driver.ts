@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { failure } from '../../../shared/errors.ts';
 import { totalBytes } from '../../buffers.ts';
+import { CallGate } from '../../call-gate.ts';
 import { type Limiter, limiter, unlessAborted } from '../../concurrency.ts';
 import type {
   Failed,
@@ -15,7 +16,7 @@ import type {
   Write,
   WriteResult,
 } from '../../driver.ts';
-import { isKey, notAKey } from '../../keys.ts';
+import { isKey, keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { failedBy, isAbsent, messageInstead, messageOf } from './file-errors.ts';
 import { listPages } from './list.ts';
@@ -51,9 +52,9 @@ export class FileDriver implements StorageDriver {
   // Apart, so that a read never waits behind writes that wait for room.
   readonly #reading = limiter(PARALLEL);
   readonly #writing = limiter(PARALLEL);
-  readonly #closing = new AbortController();
-  /** Calls that {@link close} waits for. */
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #gate = new CallGate({
+    failedBy: (error) => (error instanceof NoRoom ? failed(error.kind, error.message) : failedBy(error)),
+  });
   /** By name: resolves when it was scanned and is within the quota. */
   readonly #namespaces = new Map<string, Promise<void>>();
   /** Present once it was opened. */
@@ -65,7 +66,7 @@ export class FileDriver implements StorageDriver {
     this.#root = folderOf(options);
     this.#options = options;
     this.#index = new PageIndex(now);
-    this.#shelf = new Shelf(this.#root, this.#index, this.#closing.signal);
+    this.#shelf = new Shelf(this.#root, this.#index, this.#gate.closing);
   }
 
   async open(): Promise<void> {
@@ -73,6 +74,7 @@ export class FileDriver implements StorageDriver {
       const limits = await prepareFolder(this.#root, this.#options);
       await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
       this.#open = { limits, quota: new Quota(limits, this.#index, this.#shelf) };
+      this.#gate.open();
     } catch (error) {
       const reason = messageInstead(error, this.#root);
       throw failure('storage_failed', { backend: this.name, reason }, { cause: error });
@@ -80,46 +82,37 @@ export class FileDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await Promise.allSettled(this.#running);
+    await this.#gate.close();
     await this.#shelf.settle();
     await this.#open?.quota.close();
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
-    return this.#each(this.#reading, keys, String, signal, (key, _, { limits }) => this.#hasOne(key, limits));
-  }
-
-  read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
-    return this.#each(
-      this.#reading,
-      reads,
-      ({ key }) => key,
-      signal,
-      (read) => this.#readOne(read),
+    return this.#each(keys.map(keyed), signal, this.#reading, ({ key }, { limits }) =>
+      this.#hasOne(key, limits),
     );
   }
 
+  read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
+    return this.#each(reads, signal, this.#reading, (read) => this.#readOne(read));
+  }
+
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
-    return this.#each(
-      this.#writing,
-      writes,
-      ({ key }) => key,
-      signal,
-      (write, both, { quota }) => this.#writeOne(write, both, quota),
+    return this.#each(writes, signal, this.#writing, (write, { quota }, both) =>
+      this.#writeOne(write, both, quota),
     );
   }
 
   remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
-    return this.#each(this.#writing, keys, String, signal, async (key) => ({
+    return this.#each(keys.map(keyed), signal, this.#writing, async ({ key }) => ({
       status: (await this.#shelf.remove(key)) ? 'removed' : 'miss',
     }));
   }
 
   async list(cursor: string | undefined, signal: AbortSignal): Promise<Listing> {
     try {
-      if (!this.#open) throw new Error('It is not open.');
-      const both = AbortSignal.any([signal, this.#closing.signal]);
+      if (!this.#gate.isOpen) throw new Error('It is not open.');
+      const both = AbortSignal.any([signal, this.#gate.closing]);
       both.throwIfAborted();
       return await listPages(this.#root, cursor, both);
     } catch (error) {
@@ -133,34 +126,15 @@ export class FileDriver implements StorageDriver {
     return { usedBytes: quota.usedBytes, quotaBytes: limits.maxBytes, stuckValues: quota.stuckPages };
   }
 
-  /** Runs every key's part of a call, a few at a time, and makes results of what it throws. */
-  async #each<T, R>(
-    limit: Limiter,
+  #each<T extends { key: string }, R>(
     items: readonly T[],
-    keyOf: (item: T) => string,
     signal: AbortSignal,
-    work: (item: T, signal: AbortSignal, open: Opened) => Promise<R>,
+    limit: Limiter,
+    work: (item: T, open: Opened, signal: AbortSignal) => Promise<R>,
   ): Promise<(R | Failed)[]> {
     const open = this.#open;
-    if (!open || this.#closing.signal.aborted) return items.map(() => failed('closed', 'It is not open.'));
-    const both = AbortSignal.any([signal, this.#closing.signal]);
-    const one = async (item: T): Promise<R | Failed> => {
-      try {
-        if (!isKey(keyOf(item))) return notAKey();
-        this.#useNamespace(namespaceOf(keyOf(item)), open);
-        return await limit(async () => {
-          both.throwIfAborted();
-          return await work(item, both, open);
-        });
-      } catch (error) {
-        if (this.#closing.signal.aborted) return failed('closed', 'It was closed.');
-        if (signal.aborted) return failed('aborted', 'The call was aborted.');
-        return error instanceof NoRoom ? failed(error.kind, error.message) : failedBy(error);
-      }
-    };
-    const call = Promise.all(items.map(one)).finally(() => this.#running.delete(call));
-    this.#running.add(call);
-    return call;
+    if (open) for (const { key } of items) if (isKey(key)) this.#useNamespace(namespaceOf(key), open);
+    return this.#gate.each(items, signal, limit, (item, both) => work(item, this.#open!, both));
   }
 
   async #hasOne(key: string, { metadataMs }: FileLimits): Promise<HasResult> {
