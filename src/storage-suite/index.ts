@@ -16,6 +16,8 @@ export type {
   Write,
   WriteResult,
 } from '../storage/driver.ts';
+export { FaultProxy, type FaultProxyOptions } from './fault-proxy/fault-proxy.ts';
+export type { Stream, Toxic, ToxicAttributes, ToxicType } from './fault-proxy/toxics.ts';
 export type { Address, GroupName, SuiteOptions } from './options.ts';
 export { type CaseReport, formatReport, type SuiteReport } from './report.ts';
 export { runStorageSuite } from './run.ts';
