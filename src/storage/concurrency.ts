@@ -34,8 +34,9 @@ export function keyedLock(): <T>(key: string, work: () => Promise<T>) => Promise
   };
 }
 
-/** The promise, or a rejection with the signal's reason as soon as it aborts; the work goes on. */
+/** The promise, or a rejection with the signal's reason as soon as it aborts; the work goes on, and may fail unheard. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

@@ -48,11 +48,11 @@ export function validConfig<S extends TSchema>(backend: string, schema: S, given
   const config = isObject(given) ? Default(schema, Clone(given)) : given;
   if (validator.Check(config)) return config as Static<S>;
   const errors = validator.Errors(config).filter(({ keyword }) => keyword !== 'boolean');
-  const [error] = errors;
+  const error = mostTelling(errors);
   const place = error?.instancePath.replaceAll('/', '.').slice(1) ?? '';
   const inside = (name: string) => (place === '' ? name : `${place}.${name}`);
   if (error?.keyword === 'additionalProperties') {
-    const known = Object.keys((schema as { properties?: object }).properties ?? {}).join(', ');
+    const known = namesAt(schema, error.instancePath.split('/').slice(1)).join(', ');
     const path = inside(error.params.additionalProperties[0] ?? '');
     throw failure('storage_config', {
       backend,
@@ -74,6 +74,34 @@ export function validConfig<S extends TSchema>(backend: string, schema: S, given
       ? `must be ${types.map(({ params }) => String(Object(params).type)).join(' or ')}`
       : error?.message;
   throw failure('storage_config', { backend, path: place, expected: expected ?? 'must be valid' });
+}
+
+/** Of a value that may be several things, what is wrong inside of it: it was meant as that one. */
+function mostTelling<E extends { keyword: string; instancePath: string }>(
+  errors: readonly E[],
+): E | undefined {
+  const [first] = errors;
+  if (first?.keyword !== 'type') return first;
+  const inside = errors.find(
+    ({ keyword, instancePath }) =>
+      instancePath.startsWith(`${first.instancePath}/`) ||
+      (instancePath === first.instancePath && ['additionalProperties', 'required'].includes(keyword)),
+  );
+  return inside ?? first;
+}
+
+interface Part {
+  properties?: Record<string, Part>;
+  anyOf?: Part[];
+  items?: Part;
+}
+
+/** The options that there are at some place of a schema. */
+function namesAt(schema: Part, path: readonly string[]): string[] {
+  const [name, ...rest] = path;
+  const forms = [schema, ...(schema.anyOf ?? [])];
+  if (name === undefined) return forms.flatMap(({ properties }) => Object.keys(properties ?? {}));
+  return forms.flatMap(({ properties, items }) => namesAt(properties?.[name] ?? items ?? {}, rest));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

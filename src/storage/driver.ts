@@ -55,8 +55,8 @@ export interface StorageDriver {
   remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]>;
   /**
    * One portion of all keys, in any order; `cursor` is undefined at first, then what the last portion gave as `next`.
-   * Keys written or removed meanwhile may come or not; no other key comes twice or is left out. Throws
-   * `storage_failed`. Absent where `capabilities.list` is false.
+   * Keys written or removed meanwhile may come or not; no other key is left out. Some may come twice, since stores
+   * that many write to promise no more. Throws `storage_failed`. Absent where `capabilities.list` is false.
    */
   list?(cursor: string | undefined, signal: AbortSignal): Promise<Listing>;
   /** What it holds; undefined while that is not known without asking far. */

@@ -5,11 +5,18 @@ import type { StorageDriver } from './driver.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
+import { RedisOptions } from './drivers/redis/options.ts';
+import { RedisDriver } from './drivers/redis/redis-driver.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
+  redis: backend(
+    'Redis or Valkey: a server, a cluster, or sentinels',
+    RedisOptions,
+    (options) => new RedisDriver(options),
+  ),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */

@@ -38,7 +38,8 @@ function rows({ properties = {}, required = [] }: Schema, path: string): OptionR
       otherwise: otherwise(schema, required.includes(key)),
       description: schema.description ?? '',
     };
-    return [row, ...rows(schema, `${name}.`), ...rows(schema.items ?? {}, `${name}[].`)];
+    const forms = [schema, ...(schema.anyOf ?? [])].flatMap((form) => rows(form, `${name}.`));
+    return [row, ...forms, ...rows(schema.items ?? {}, `${name}[].`)];
   });
 }
 
