@@ -5,11 +5,14 @@ import type { StorageDriver } from './driver.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
+import { S3Options } from './drivers/s3/options.ts';
+import { s3Driver } from './drivers/s3/s3-driver.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
+  s3: backend('objects in a bucket of AWS S3 or of another store with its API', S3Options, s3Driver),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */

@@ -112,7 +112,8 @@ export async function startSwift(folder: string): Promise<Swift> {
 
 /** Where Swift can keep its files: it notes what they are in extended attributes, which not every file system has. */
 export async function parentForSwift(): Promise<string> {
-  for (const folder of [tmpdir(), '/var/tmp', process.cwd()]) if (await keepsAttributes(folder)) return folder;
+  for (const folder of [tmpdir(), '/var/tmp', process.cwd()])
+    if (await keepsAttributes(folder)) return folder;
   throw new Error('no folder with extended attributes was found');
 }
 
