@@ -1,17 +1,22 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What goes wrong with one request. */
 export type S3Fault =
   /** An answer of S3's own form, or with a body of another one. */
   | { kind: 'answer'; status: number; code?: string; headers?: Record<string, string>; body?: string }
+  /** The same before the request's body was read, which it then is not. */
+  | { kind: 'early'; status: number; code: string }
   /** The body ends after so many bytes, with the connection. */
   | { kind: 'cut'; bytes: number }
   /** The body stops after so many bytes; the connection stays. */
   | { kind: 'stall'; bytes: number }
   | { kind: 'hang' }
   | { kind: 'reset' }
+  /** With neither length nor chunks: its end is the end of the connection. */
+  | { kind: 'unframed'; body: Buffer }
   /** Bytes that are no HTTP. */
   | { kind: 'garbage' };
 
@@ -23,6 +28,7 @@ interface FakeS3Options {
   batchDeletes?: boolean;
   /** Before every answer, as over a network. */
   delayMs?: number;
+  tls?: { key: Buffer; cert: Buffer };
 }
 
 /** A small part of S3, with one bucket, that checks no signatures and fails as it is told. */
@@ -34,6 +40,10 @@ export interface FakeS3 {
   /** Of every request that came, in order: method and what it is for, as `GET object`. */
   requests: string[];
   headers: IncomingMessage['headers'][];
+  /** The last request of a kind. */
+  last(kind: string): { headers: IncomingMessage['headers']; body: Buffer };
+  /** Requests at the same time, at most. */
+  most: number;
   /** Asked for every request. */
   fault: (kind: string, key: string) => S3Fault | undefined;
   connections(): Promise<number>;
@@ -42,26 +52,37 @@ export interface FakeS3 {
 }
 
 export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> {
-  const { bucket = 'pages', conditions = 'kept', batchDeletes = true, delayMs = 0 } = options;
-  const fake: Omit<FakeS3, 'endpoint' | 'port' | 'connections' | 'stop'> = {
+  const { bucket = 'pages', conditions = 'kept', batchDeletes = true, delayMs = 0, tls } = options;
+  const fake: Omit<FakeS3, 'endpoint' | 'port' | 'last' | 'connections' | 'stop'> = {
     objects: new Map(),
     requests: [],
     headers: [],
+    most: 0,
     fault: () => undefined,
   };
-  const server = createServer(async (request, response) => {
+  let running = 0;
+  const last = new Map<string, { headers: IncomingMessage['headers']; body: Buffer }>();
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '/', 'http://fake');
     const [, name = '', ...rest] = url.pathname.split('/');
     const key = decodeURIComponent(rest.join('/'));
     const kind = `${request.method} ${key === '' ? 'bucket' : 'object'}`;
     fake.requests.push(kind);
     fake.headers.push(request.headers);
+    const fault = fake.fault(kind, key);
+    if (fault?.kind === 'early') {
+      response.writeHead(fault.status, { connection: 'close' }).end(errorBody(fault.code));
+      return;
+    }
+    running++;
+    fake.most = Math.max(fake.most, running);
+    response.once('close', () => running--);
     const body = Buffer.concat(await request.toArray().catch(() => []));
     if (!request.complete) return;
+    last.set(kind, { headers: request.headers, body });
     if (delayMs > 0) await sleep(delayMs);
-    const fault = fake.fault(kind, key);
     const value = fake.objects.get(key);
-    if (fault) return fail(fault, value ?? Buffer.alloc(0), response);
+    if (fault) return fail(fault, value ?? Buffer.alloc(1000), response);
     if (name !== bucket) return refuse(response, 404, 'NoSuchBucket');
     const condition = request.headers['if-none-match'];
     switch (kind) {
@@ -89,13 +110,19 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       default:
         return refuse(response, 405, 'MethodNotAllowed');
     }
-  });
+  };
+  const server = tls ? createTlsServer(tls, answer) : createServer(answer);
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   return Object.assign(fake, {
     port,
-    endpoint: `http://127.0.0.1:${port}`,
+    last(kind: string) {
+      const found = last.get(kind);
+      if (!found) throw new Error(`there was no ${kind}`);
+      return found;
+    },
+    endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     connections: () =>
       new Promise<number>((resolve, reject) =>
         server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
@@ -107,21 +134,21 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   });
 }
 
-function refuse(
-  response: ServerResponse,
-  status: number,
-  code: string,
-  extra: S3Fault & { kind: 'answer' } = { kind: 'answer', status },
-): void {
-  const body =
-    extra.body ?? `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said the test</Message></Error>`;
-  response.writeHead(status, { 'content-type': 'application/xml', ...extra.headers }).end(body);
+function refuse(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'content-type': 'application/xml' }).end(errorBody(code));
+}
+
+function errorBody(code: string): string {
+  return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said the test</Message></Error>`;
 }
 
 function fail(fault: S3Fault, value: Buffer, response: ServerResponse): void {
   switch (fault.kind) {
     case 'answer':
-      return refuse(response, fault.status, fault.code ?? 'InternalError', fault);
+      response.writeHead(fault.status, fault.headers);
+      return void response.end(fault.body ?? errorBody(fault.code ?? 'InternalError'));
+    case 'early':
+      return;
     case 'cut':
     case 'stall':
       response.writeHead(200, { 'content-length': value.length });
@@ -129,6 +156,8 @@ function fail(fault: S3Fault, value: Buffer, response: ServerResponse): void {
       return;
     case 'hang':
       return;
+    case 'unframed':
+      return void response.socket?.end(Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\n\r\n'), fault.body]));
     case 'reset':
       return void response.destroy();
     case 'garbage':

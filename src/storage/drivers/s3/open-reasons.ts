@@ -74,8 +74,8 @@ export function reasonOf(error: S3Error, options: S3Options): string {
   if (status === 401 || status === 403) return DENIED(options, error);
   if (status === 404) return `${NO_BUCKET(options, error)} and ${endpointOr('region', options)}`;
   // What web servers say to plain HTTP on a port of TLS, without a code of S3.
-  if (status === 400 && isNameOfNothing(code)) return NOT_HTTP(options, error);
-  if (status !== 0 && isNameOfNothing(code)) return `${notS3(options)} (HTTP ${status})`;
+  if (status === 400 && code === '') return NOT_HTTP(options, error);
+  if (status !== 0 && code === '') return `${notS3(options)} (HTTP ${status})`;
   return error.message;
 }
 
@@ -85,11 +85,6 @@ export function silence(options: S3Options): string {
 
 export function notS3(options: S3Options): string {
   return `${placeOf(options)} answers, but not as S3 does: check 'endpoint'`;
-}
-
-/** What the SDK calls an answer without a code. */
-function isNameOfNothing(code: string): boolean {
-  return ['Unknown', 'UnknownError', 'Error', 'SyntaxError'].includes(code) || /^\d+$/.test(code);
 }
 
 function regionIn({ headers, cause, message }: S3Error): string | undefined {

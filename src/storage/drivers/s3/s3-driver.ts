@@ -28,6 +28,12 @@ export function s3Driver(options: S3Options): StorageDriver {
   let bucket: Bucket | undefined;
   /** Of an open driver, which is what the gate lets calls to. */
   const opened = () => bucket!;
+  const broken = (cause: unknown, signal: AbortSignal) => {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    const unlessClosed = signal.aborted ? 'The call was aborted.' : words;
+    const reason = gate.closing.aborted ? 'It was closed.' : unlessClosed;
+    return failure('storage_failed', { backend: 's3', reason }, { cause });
+  };
 
   return {
     name: 's3',
@@ -37,7 +43,7 @@ export function s3Driver(options: S3Options): StorageDriver {
         bucket = await openBucket(options, AbortSignal.any([signal, gate.closing]));
         gate.open();
       } catch (error) {
-        throw broken(gate.closing.aborted ? 'It was closed.' : reasonOf(error, signal), error);
+        throw broken(error, signal);
       }
     },
     async close() {
@@ -70,17 +76,8 @@ export function s3Driver(options: S3Options): StorageDriver {
         removal.listed(listing.keys);
         return listing;
       } catch (error) {
-        throw broken(reasonOf(error, signal), error);
+        throw broken(error, signal);
       }
     },
   };
-}
-
-function reasonOf(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return 'The call was aborted.';
-  return error instanceof Error ? error.message : String(error);
-}
-
-function broken(reason: string, cause: unknown): Error {
-  return failure('storage_failed', { backend: 's3', reason }, { cause });
 }

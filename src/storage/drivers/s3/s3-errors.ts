@@ -43,7 +43,7 @@ const LONGEST_MESSAGE = 300;
 
 /** What went wrong with a request, whatever it was that the SDK threw. */
 export class S3Error extends Error {
-  /** Of S3 or of the system; the SDK's name where there is none. */
+  /** Of S3 or of the system; empty where the answer had none, as that of a web server. */
   readonly code: string;
   /** Of the answer; undefined where none came. */
   readonly status: number | undefined;
@@ -53,9 +53,9 @@ export class S3Error extends Error {
 
   /** @param needs the permission of AWS that the request needs */
   constructor(error: unknown, needs?: string) {
-    const { name, code, message, $metadata, $response } = fieldsOf(error);
+    const { name, code = name, message, $metadata, $response } = fieldsOf(error);
     const status = $metadata?.httpStatusCode ?? $response?.statusCode;
-    const word = status === undefined ? (code ?? name) : name;
+    const word = status === undefined ? code : NAMELESS.test(name) ? '' : name;
     super(messageOf(word, status, message), { cause: error });
     this.code = word;
     this.status = status;
@@ -75,29 +75,31 @@ export class S3Error extends Error {
   }
 }
 
-/** A store that answers something else than S3 leaves the SDK with words of its own, about how to look into it. */
+/** What the SDK calls an answer without a code. */
+const NAMELESS = /^(?:Unknown|UnknownError|Error|SyntaxError|\d+)$/;
+
 function messageOf(code: string, status: number | undefined, message: string): string {
-  const inWords = /\$response|^Unknown(?:Error)?$/.test(message) ? '' : message.slice(0, LONGEST_MESSAGE);
-  const place = status === undefined ? code : `${code}, HTTP ${status}`;
-  return inWords === '' ? `The store answered ${place}.` : `${place}: ${inWords}`;
+  if (code === '') return `The store answered HTTP ${status} without a word of S3.`;
+  const words = message === 'UnknownError' ? '' : message.slice(0, LONGEST_MESSAGE);
+  return `${code}${status === undefined ? '' : `, HTTP ${status}`}: ${words}`;
 }
 
 interface Fields {
   name: string;
-  code: string | undefined;
+  code?: string;
   message: string;
   $metadata?: { httpStatusCode?: number };
   $response?: { statusCode?: number; headers?: Record<string, string> };
 }
 
 function fieldsOf(error: unknown): Fields {
-  if (!(error instanceof Error)) return { name: 'Error', code: undefined, message: String(error) };
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const { code } = error as { code?: unknown };
   const { $metadata, $response } = error as Partial<Fields>;
   return {
     name: error.name,
-    code: typeof code === 'string' ? code : undefined,
     message: error.message,
+    ...(typeof code === 'string' && { code }),
     ...($metadata && { $metadata }),
     ...($response && { $response }),
   };
