@@ -7,6 +7,8 @@ import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 import { RedisOptions } from './drivers/redis/options.ts';
 import { RedisDriver } from './drivers/redis/redis-driver.ts';
+import { S3Options } from './drivers/s3/options.ts';
+import { s3Driver } from './drivers/s3/s3-driver.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
@@ -17,6 +19,7 @@ const BACKENDS: Record<string, Backend> = {
     RedisOptions,
     (options) => new RedisDriver(options),
   ),
+  s3: backend('objects in a bucket of AWS S3 or of another store with its API', S3Options, s3Driver),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */

@@ -1,0 +1,396 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { StorageDriver } from '../../../src/storage/driver.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
+import { type FakeS3, type S3Fault, startFakeS3 } from '../../support/services/fake-s3.ts';
+import { bytes, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
+
+const KEY = { access_key_id: 'the-key-id', secret_access_key: 'the-secret-key' };
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function start(options: Parameters<typeof startFakeS3>[0] = {}): Promise<FakeS3> {
+  const fake = await startFakeS3(options);
+  ends.push(() => fake.stop());
+  return fake;
+}
+
+async function open({ endpoint }: FakeS3, options: object = {}): Promise<StorageDriver> {
+  const driver = createDriver('s3', { bucket: 'pages', endpoint, ...KEY, ...options });
+  ends.push(() => driver.close());
+  await driver.open(never);
+  return driver;
+}
+
+function count(fake: FakeS3, kind: string): number {
+  return fake.requests.filter((request) => request === kind).length;
+}
+
+function aborting(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
+
+const error = (status: number, code: string): S3Fault => ({ kind: 'answer', status, code });
+
+describe('a value is whole or no hit:', () => {
+  test.each<S3Fault>([
+    { kind: 'cut', bytes: 0 },
+    { kind: 'cut', bytes: 1 },
+    { kind: 'cut', bytes: 99_999 },
+    { kind: 'reset' },
+    { kind: 'garbage' },
+  ])('%o', async (fault) => {
+    const fake = await start();
+    const driver = await open(fake);
+    await write(driver, 'a', bytes(100_000));
+    fake.fault = (kind) => (kind === 'GET object' ? fault : undefined);
+    const filled = vi.fn();
+    const [result] = await driver.read([{ key: 'a', into: [Buffer.alloc(100_000)], filled }], never);
+    expect(['unreachable', 'io']).toContain(outcome(result!));
+    expect(filled).not.toHaveBeenCalled();
+    fake.fault = () => undefined;
+    expect((await read(driver, 'a', 100_000)).value).toEqual(bytes(100_000));
+  });
+
+  test('without a length, and where the end of the connection is the end of the value', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = () => ({ kind: 'unframed', body: bytes(500) });
+    expect(outcome((await read(driver, 'a')).result)).toBe('io');
+  });
+
+  test('one that does not fit ends its connection, and gives its beginning', async () => {
+    const fake = await start();
+    const driver = await open(fake, { max_connections: 1 });
+    await write(driver, 'a', bytes(5_000_000));
+    const into = Buffer.alloc(1000);
+    expect((await driver.read([{ key: 'a', into: [into] }], never)).map(outcome)).toEqual(['size']);
+    expect(into.equals(bytes(5_000_000).subarray(0, 1000))).toBe(true);
+    expect((await read(driver, 'a', 5_000_000)).value?.equals(bytes(5_000_000))).toBe(true);
+  });
+
+  test('what a store calls compressed comes as it is', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    const body = 'not compressed at all';
+    fake.fault = () => ({
+      kind: 'answer',
+      status: 200,
+      headers: { 'content-encoding': 'gzip', 'content-length': '21' },
+      body,
+    });
+    expect((await read(driver, 'a')).value?.toString()).toBe(body);
+  });
+});
+
+describe('what fails has a kind:', () => {
+  test.each<[S3Fault, string]>([
+    [error(403, 'AccessDenied'), 'denied'],
+    [error(403, 'InvalidAccessKeyId'), 'denied'],
+    [error(400, 'ExpiredToken'), 'denied'],
+    [error(403, 'QuotaExceeded'), 'full'],
+    [error(507, 'XMinioStorageFull'), 'full'],
+    [error(507, 'Unknown'), 'full'],
+    [error(400, 'EntityTooLarge'), 'size'],
+    [error(413, 'Unknown'), 'size'],
+    [error(503, 'SlowDown'), 'unreachable'],
+    [error(429, 'TooManyRequests'), 'unreachable'],
+    [error(404, 'NoSuchBucket'), 'unreachable'],
+    [error(500, 'InternalError'), 'io'],
+    [{ kind: 'answer', status: 502, body: '<html>nginx</html>' }, 'unreachable'],
+    [{ kind: 'answer', status: 404, body: '<html>nothing</html>' }, 'io'],
+    [{ kind: 'reset' }, 'unreachable'],
+    [{ kind: 'garbage' }, 'io'],
+  ])('%o', async (fault, kind) => {
+    const fake = await start();
+    const driver = await open(fake);
+    await write(driver, 'a', bytes(10));
+    fake.fault = () => fault;
+    const results = [(await read(driver, 'a')).result, await write(driver, 'b', bytes(10))];
+    expect(results.map(outcome)).toEqual([kind, kind]);
+    for (const result of results) expect(JSON.stringify(result)).not.toContain(KEY.secret_access_key);
+    await expect(driver.list!(undefined, never)).rejects.toMatchObject({ code: 'storage_failed' });
+    fake.fault = () => undefined;
+    expect((await read(driver, 'a')).value).toEqual(bytes(10));
+  });
+
+  test('a refusal says which permission is missing', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    await write(driver, 'a', bytes(10));
+    fake.fault = (kind) => (/PUT|DELETE/.test(kind) ? error(403, 'AccessDenied') : undefined);
+    expect(await write(driver, 'b', bytes(10))).toMatchObject({
+      error: { kind: 'denied', message: expect.stringContaining('It needs s3:PutObject.') },
+    });
+    expect(await remove(driver, 'a')).toMatchObject({
+      error: { kind: 'denied', message: expect.stringContaining('It needs s3:DeleteObject.') },
+    });
+    expect((await read(driver, 'a')).value).toEqual(bytes(10));
+  });
+
+  test('one key’s failure is no other’s', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = (_kind, key) => (key.endsWith('b') ? error(500, 'InternalError') : undefined);
+    const keys = ['a', 'b', 'c'];
+    const results = await driver.write(
+      keys.map((key) => ({ key, parts: [bytes(5)] })),
+      never,
+    );
+    expect(results.map(outcome)).toEqual(['stored', 'io', 'stored']);
+    expect((await driver.has(keys, never)).map(outcome)).toEqual(['hit', 'io', 'hit']);
+    expect((await driver.remove(keys, never)).map(outcome)).toEqual(['removed', 'io', 'removed']);
+  });
+});
+
+describe('conditional writes:', () => {
+  test('what is there is left alone', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    expect(await write(driver, 'a', bytes(10, 1))).toEqual({ status: 'stored' });
+    expect(await write(driver, 'a', bytes(10, 2))).toEqual({ status: 'exists' });
+    expect((await read(driver, 'a')).value).toEqual(bytes(10, 1));
+  });
+
+  test('a store that has none is asked once', async () => {
+    const fake = await start({ conditions: 'refused' });
+    const driver = await open(fake);
+    for (const key of ['a', 'b', 'c'])
+      expect(await write(driver, key, bytes(10))).toEqual({ status: 'stored' });
+    expect(count(fake, 'PUT object')).toBe(4);
+    expect(fake.headers.filter((headers) => headers['if-none-match'])).toHaveLength(1);
+  });
+
+  test('where the key is being changed by another one the value is written', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    let conflicts = 1;
+    fake.fault = (kind) =>
+      kind === 'PUT object' && conflicts-- > 0 ? error(409, 'ConditionalRequestConflict') : undefined;
+    expect(await write(driver, 'a', bytes(10, 1))).toEqual({ status: 'stored' });
+    expect(await write(driver, 'a', bytes(10, 2))).toEqual({ status: 'exists' });
+  });
+
+  test('a refusal may come before the store has read the value', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    const value = bytes(4_000_000);
+    fake.fault = (kind) =>
+      kind === 'PUT object' ? { kind: 'early', status: 412, code: 'PreconditionFailed' } : undefined;
+    expect(await write(driver, 'a', value)).toEqual({ status: 'exists' });
+    fake.fault = () => undefined;
+    expect(await write(driver, 'a', value)).toEqual({ status: 'stored' });
+  });
+});
+
+describe('removal:', () => {
+  const keys = Array.from({ length: 100 }, (_, i) => pageKey(i));
+
+  async function filled(options: Parameters<typeof startFakeS3>[0] = {}) {
+    const fake = await start(options);
+    const driver = await open(fake);
+    for (const key of keys) fake.objects.set(`tierkv/${key}`, bytes(3));
+    fake.requests.length = 0;
+    return { fake, driver };
+  }
+
+  test('says what was there, and removes it in one request with the checksum that every store knows', async () => {
+    const { fake, driver } = await filled();
+    const results = await driver.remove([...keys, 'missing'], never);
+    expect(results.map(outcome)).toEqual([...keys.map(() => 'removed'), 'miss']);
+    expect(fake.objects.size).toBe(0);
+    expect([count(fake, 'HEAD object'), count(fake, 'POST bucket')]).toEqual([101, 1]);
+    const { headers, body } = fake.last('POST bucket');
+    expect(headers['content-md5']).toBe(createHash('md5').update(body).digest('base64'));
+    expect(Object.keys(headers).filter((name) => name.includes('checksum'))).toEqual([]);
+  });
+
+  test('does not look for what was just listed', async () => {
+    const { fake, driver } = await filled();
+    expect((await listAll(driver)).sort()).toEqual([...keys].sort());
+    expect((await driver.remove(keys, never)).map(outcome)).toEqual(keys.map(() => 'removed'));
+    expect(count(fake, 'HEAD object')).toBe(0);
+    expect((await driver.remove(keys, never)).map(outcome)).toEqual(keys.map(() => 'miss'));
+  });
+
+  test('goes on one by one where a store cannot remove many at once, and asks that once', async () => {
+    const { fake, driver } = await filled({ batchDeletes: false });
+    expect((await driver.remove(keys.slice(0, 50), never)).map(outcome)).toEqual(
+      keys.slice(0, 50).map(() => 'removed'),
+    );
+    expect((await driver.remove(keys.slice(50), never)).map(outcome)).toEqual(
+      keys.slice(50).map(() => 'removed'),
+    );
+    expect(fake.objects.size).toBe(0);
+    expect([count(fake, 'POST bucket'), count(fake, 'DELETE object')]).toEqual([1, 100]);
+  });
+
+  test('tells which keys of one request failed', async () => {
+    const { fake, driver } = await filled();
+    const body = `<DeleteResult><Error><Key>tierkv/${keys[1]}</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>`;
+    fake.fault = (kind) => (kind === 'POST bucket' ? { kind: 'answer', status: 200, body } : undefined);
+    expect((await driver.remove(keys.slice(0, 3), never)).map(outcome)).toEqual([
+      'removed',
+      'denied',
+      'removed',
+    ]);
+  });
+});
+
+describe('lists:', () => {
+  test('objects that are not named as keys are not there', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    for (const key of ['tierkv/a', 'tierkv/A', 'tierkv/b/', 'tierkv/.c', 'tierkv-2/d', 'e', 'tierkv/f&amp;g'])
+      fake.objects.set(key, bytes(3));
+    expect(await driver.list!(undefined, never)).toEqual({ keys: ['a'], bytes: [3], next: undefined });
+  });
+
+  test('a part without a way to the rest is a failure, and no end', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    const body = '<ListBucketResult><Name>pages</Name><IsTruncated>true</IsTruncated></ListBucketResult>';
+    fake.fault = () => ({ kind: 'answer', status: 200, body });
+    await expect(driver.list!(undefined, never)).rejects.toMatchObject({ code: 'storage_failed' });
+  });
+});
+
+describe('connections:', () => {
+  test('there are at most as many requests as the option says, and the connections stay', async () => {
+    const fake = await start({ delayMs: 1 });
+    const driver = await open(fake, { max_connections: 3 });
+    const keys = Array.from({ length: 60 }, (_, i) => pageKey(i));
+    for (let round = 0; round < 2; round++) {
+      await driver.write(
+        keys.map((key) => ({ key, parts: [bytes(3_000_000 / 60)] })),
+        never,
+      );
+      await driver.has(keys, never);
+    }
+    expect(fake.most).toBe(3);
+    expect(await fake.connections()).toBe(3);
+  });
+
+  test('a large value is sent at once and as it is, on a connection that is used again', async () => {
+    const fake = await start();
+    const driver = await open(fake, { max_connections: 1 });
+    for (const key of ['a', 'b', 'c']) await write(driver, key, bytes(3_000_000));
+    expect(await fake.connections()).toBe(1);
+    const { headers, body } = fake.last('PUT object');
+    expect(body.equals(bytes(3_000_000))).toBe(true);
+    expect(headers['x-amz-content-sha256']).toBe(createHash('sha256').update(body).digest('hex'));
+    expect(headers).toMatchObject({ 'content-length': '3000000' });
+    for (const name of ['expect', 'content-encoding', 'transfer-encoding', 'x-amz-sdk-checksum-algorithm'])
+      expect(headers).not.toHaveProperty(name);
+  });
+
+  test('reads do not wait for writes that hang', async () => {
+    const fake = await start();
+    const driver = await open(fake, { max_connections: 1 });
+    await write(driver, 'a', bytes(10));
+    fake.fault = (kind) => (kind === 'PUT object' ? { kind: 'hang' } : undefined);
+    const { signal, abort } = aborting();
+    const writing = driver.write([{ key: 'b', parts: [bytes(10)] }], signal);
+    await vi.waitFor(() => expect(count(fake, 'PUT object')).toBe(2));
+    expect((await read(driver, 'a')).value).toEqual(bytes(10));
+    abort();
+    expect((await writing).map(outcome)).toEqual(['aborted']);
+  });
+
+  test('a signal ends what waits for an answer, with its connection', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = () => ({ kind: 'hang' });
+    const { signal, abort } = aborting();
+    const before = fake.requests.length;
+    const calls = [
+      driver.read([{ key: 'a', into: [Buffer.alloc(10)] }], signal),
+      driver.has(['a'], signal),
+      driver.write([{ key: 'b', parts: [bytes(10)] }], signal),
+      driver.remove(['a', 'b'], signal),
+    ];
+    const listing = driver.list!(undefined, signal).catch((thrown: Error) => thrown.message);
+    await vi.waitFor(() => expect(fake.requests.length - before).toBe(6));
+    abort();
+    expect((await Promise.all(calls)).flat().map(outcome)).toEqual(Array(5).fill('aborted'));
+    expect(await listing).toContain('aborted');
+    await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
+  });
+
+  test.each([0, 1, 50_000])('a signal ends a value that stopped after %i bytes', async (length) => {
+    const fake = await start();
+    const driver = await open(fake);
+    await write(driver, 'a', bytes(100_000));
+    fake.fault = () => ({ kind: 'stall', bytes: length });
+    const { signal, abort } = aborting();
+    const into = Buffer.alloc(100_000);
+    const reading = driver.read([{ key: 'a', into: [into] }], signal);
+    const arrived = bytes(100_000).subarray(0, length);
+    await vi.waitFor(() => {
+      expect(fake.requests.at(-1)).toBe('GET object');
+      expect(into.subarray(0, length).equals(arrived)).toBe(true);
+    });
+    abort();
+    expect((await reading).map(outcome)).toEqual(['aborted']);
+    await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
+  });
+
+  test('whenever a signal comes, nothing is left of a call', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    const value = bytes(300_000);
+    await write(driver, 'a', value);
+    for (let turns = 0; turns < 60; turns++) {
+      const controller = new AbortController();
+      const into = Buffer.alloc(value.length);
+      const calls = Promise.all([
+        driver.read([{ key: 'a', into: [into] }], controller.signal),
+        driver.write([{ key: pageKey(turns), parts: [value] }], controller.signal),
+        driver.has(['a'], controller.signal),
+        driver.remove(['b', 'c'], controller.signal),
+      ]);
+      for (let i = 0; i < turns; i++) await setImmediate();
+      controller.abort();
+      const results = (await calls).flat();
+      const copy = Buffer.from(into);
+      const expected = ['hit', 'stored', 'miss', 'aborted'];
+      expect(results.map(outcome).filter((word) => !expected.includes(word))).toEqual([]);
+      for (let i = 0; i < 5; i++) await setImmediate();
+      expect(into.equals(copy)).toBe(true);
+    }
+    for (const [key, stored] of fake.objects) expect(stored.equals(value), key).toBe(true);
+  });
+
+  test('close ends what runs, and every connection', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = () => ({ kind: 'hang' });
+    const before = fake.requests.length;
+    const calls = [driver.has(['a', 'b'], never), driver.remove(['a', 'b'], never)];
+    const listing = driver.list!(undefined, never).catch((thrown: Error) => thrown.message);
+    await vi.waitFor(() => expect(fake.requests.length - before).toBe(5));
+    await driver.close();
+    expect((await Promise.all(calls)).flat().map(outcome)).toEqual(['closed', 'closed', 'closed', 'closed']);
+    expect(await listing).toContain('closed');
+    await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
+  });
+
+  test('a store that was away for a while is used again by itself', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    const keys = Array.from({ length: 20 }, (_, i) => pageKey(i));
+    const writes = keys.map((key) => ({ key, parts: [bytes(1000)] }));
+    await driver.write(writes, never);
+    await fake.stop();
+    expect(new Set((await driver.has(keys, never)).map(outcome))).toEqual(new Set(['unreachable']));
+    const again = await start({ port: fake.port });
+    expect(new Set((await driver.has(keys, never)).map(outcome))).toEqual(new Set(['miss']));
+    expect(new Set((await driver.write(writes, never)).map(outcome))).toEqual(new Set(['stored']));
+    expect(again.objects.size).toBe(20);
+  });
+});
