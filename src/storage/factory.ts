@@ -2,12 +2,15 @@ import type { TSchema } from 'typebox';
 import { failure } from '../shared/errors.ts';
 import { validConfig } from './config.ts';
 import type { StorageDriver } from './driver.ts';
+import { dynamicDriver } from './drivers/dynamic/dynamic-driver.ts';
+import { DynamicOptions } from './drivers/dynamic/options.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
+  dynamic: backend("a module of the operator's, from a folder that the server was given", DynamicOptions, dynamicDriver),
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
 };
