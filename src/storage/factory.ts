@@ -10,7 +10,11 @@ import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
-  dynamic: backend("a module of the operator's, from a folder that the server was given", DynamicOptions, dynamicDriver),
+  dynamic: backend(
+    "a module of the operator's, from a folder that the server was given",
+    DynamicOptions,
+    dynamicDriver,
+  ),
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
 };

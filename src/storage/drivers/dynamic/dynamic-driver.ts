@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { failure } from '../../../shared/errors.ts';
 import { scatter, totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
 import { unlessAborted } from '../../concurrency.ts';
@@ -14,10 +15,9 @@ import type {
   Write,
   WriteResult,
 } from '../../driver.ts';
+import type { Surroundings } from '../../factory.ts';
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
-import { failure } from '../../../shared/errors.ts';
-import type { Surroundings } from '../../factory.ts';
 import type { PluginSetup, ReadAnswer } from './messages.ts';
 import { locateModule, problemOfPath } from './module-path.ts';
 import type { DynamicOptions } from './options.ts';
@@ -69,8 +69,7 @@ class DynamicDriver implements StorageDriver {
     this.#plugin = plugin;
     this.#setup = setup;
     this.#gate = new CallGate({
-      failedBy: (error) =>
-        failed(error instanceof ThreadEnded ? 'unreachable' : 'io', this.#reason(error)),
+      failedBy: (error) => failed(error instanceof ThreadEnded ? 'unreachable' : 'io', this.#reason(error)),
     });
     const largest = () => Math.min(this.#thread?.capabilities.largestValue ?? LARGEST, LARGEST);
     this.capabilities = Object.freeze({

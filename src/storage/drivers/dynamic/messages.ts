@@ -1,4 +1,11 @@
-import type { Capabilities, HasResult, Listing, ReadResult, RemoveResult, WriteResult } from '../../driver.ts';
+import type {
+  Capabilities,
+  HasResult,
+  Listing,
+  ReadResult,
+  RemoveResult,
+  WriteResult,
+} from '../../driver.ts';
 
 /** What a driver and the thread of its plugin say to each other. */
 

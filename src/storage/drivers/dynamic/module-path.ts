@@ -39,7 +39,12 @@ export async function locateModule(folder: string, modulePath: string): Promise<
 
 function isBelow(folder: string, file: string): boolean {
   const relative = path.relative(folder, file);
-  return relative !== '' && relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
+  return (
+    relative !== '' &&
+    relative !== '..' &&
+    !relative.startsWith(`..${path.sep}`) &&
+    !path.isAbsolute(relative)
+  );
 }
 
 function outside(): string {

@@ -16,12 +16,14 @@ export function asDriver(plugin: unknown): StorageDriver {
     const absent = missing(DRIVER);
     if (absent !== '') throw new Error(`it looks like a storage driver, but has no method ${absent}`);
     const { list } = capabilitiesOf(Reflect.get(plugin, 'capabilities'));
-    if (list && !has('list')) throw new Error('its capabilities say that it can list, but it has no method list');
+    if (list && !has('list'))
+      throw new Error('its capabilities say that it can list, but it has no method list');
     return plugin as StorageDriver;
   }
   if (SGLANG.some(has)) {
     const absent = missing(SGLANG);
-    if (absent !== '') throw new Error(`it looks like a store in SGLang's shape, but has no method ${absent}`);
+    if (absent !== '')
+      throw new Error(`it looks like a store in SGLang's shape, but has no method ${absent}`);
     return sglangDriver(plugin as SglangStore);
   }
   throw new Error(

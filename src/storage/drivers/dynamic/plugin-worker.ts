@@ -5,8 +5,8 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { StorageDriver } from '../../driver.ts';
 import type { FromPlugin, PluginSetup, ToPlugin } from './messages.ts';
-import { asDriver, capabilitiesOf } from './plugin-shape.ts';
 import { PluginCalls } from './plugin-calls.ts';
+import { asDriver, capabilitiesOf } from './plugin-shape.ts';
 
 if (parentPort === null) {
   console.error('This is a part of TierKV that only its storage starts.');
@@ -41,7 +41,9 @@ async function load({ url, className, exportName, options }: PluginSetup): Promi
   const made: unknown = Reflect.get(module, name);
   if (typeof made !== 'function') {
     const exports = Object.keys(module).join(', ') || 'nothing';
-    throw new Error(`'${option}' is not a ${option === 'export' ? 'function' : 'class'} that it exports, which are: ${exports}`);
+    throw new Error(
+      `'${option}' is not a ${option === 'export' ? 'function' : 'class'} that it exports, which are: ${exports}`,
+    );
   }
   const plugin: unknown = await attempt(`'${option}' could not be made`, () =>
     className === undefined ? made(options) : Reflect.construct(made, [options]),
