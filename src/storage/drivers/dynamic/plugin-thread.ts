@@ -6,6 +6,8 @@ import type { Answers, FromPlugin, PluginSetup, Request, ToPlugin } from './mess
 const DEAF_MS = 5_000;
 /** So long may a plugin take to close. */
 const CLOSE_MS = 2_000;
+/** Of JavaScript objects, which buffers are not. */
+const HEAP_MB = 512;
 
 interface Waiting {
   resolve(answer: never): void;
@@ -37,6 +39,7 @@ export class PluginThread {
     const worker = new Worker(new URL(`./plugin-worker.${extension}`, import.meta.url), {
       workerData: setup,
       execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
       // What the process writes to stdout is for programs.
       stdout: true,
     });
