@@ -7,6 +7,8 @@ import { DynamicOptions } from './drivers/dynamic/options.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
+import { MooncakeDriver } from './drivers/mooncake/mooncake-driver.ts';
+import { MooncakeOptions, refuseSettingsOfService } from './drivers/mooncake/options.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
@@ -17,6 +19,12 @@ const BACKENDS: Record<string, Backend> = {
   ),
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
+  mooncake: backend(
+    "Mooncake Store's shared memory, through its REST service",
+    MooncakeOptions,
+    (options) => new MooncakeDriver(options),
+    refuseSettingsOfService,
+  ),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */
@@ -47,11 +55,16 @@ function backend<S extends TSchema>(
   summary: string,
   options: S,
   create: (options: ReturnType<typeof validConfig<S>>, surroundings: Surroundings) => StorageDriver,
+  /** Throws `storage_config` for what deserves more words than that it is not known. */
+  refuse: (config: unknown) => void = () => undefined,
 ): Backend {
   return {
     summary,
     options,
-    create: (name, config, surroundings) => create(validConfig(name, options, config), surroundings),
+    create(name, config, surroundings) {
+      refuse(config);
+      return create(validConfig(name, options, config), surroundings);
+    },
   };
 }
 
