@@ -11,6 +11,7 @@ import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shar
 import { OPERATION_MODES, type OperationMode } from '../shared/storage-messages.ts';
 import { VERSION } from '../shared/version.ts';
 import { readConfig } from './config-file.ts';
+import { existingFolder } from './existing-folder.ts';
 import { checkKey } from './keys.ts';
 import { number, wholeNumber } from './option-types.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -48,6 +49,7 @@ interface ServeFlags {
   hicacheStorageBackend?: string;
   hicacheStorageBackendExtraConfig?: string;
   hicacheStorageOpMode: OperationMode;
+  hicacheDynamicBackendDir?: string;
   radixEvictionPolicy: EvictionPolicy;
   modelFingerprint: FingerprintMode;
   enableCacheReport: boolean;
@@ -133,6 +135,7 @@ export function addServe(program: Command): void {
         .choices(OPERATION_MODES)
         .default('idle'),
     )
+    .option('--hicache-dynamic-backend-dir <dir>', 'folder that the dynamic backend may load modules from')
     .addOption(
       new Option('--model-fingerprint <mode>', 'how much of the weights names their pages in the storage')
         .choices(['sample', 'full'])
@@ -203,6 +206,7 @@ async function serve(flags: ServeFlags): Promise<void> {
       flags.hicacheStorageBackendExtraConfig,
     ),
     storageMode: flags.hicacheStorageOpMode,
+    dynamicFolder: await existingFolder('--hicache-dynamic-backend-dir', flags.hicacheDynamicBackendDir),
     fingerprintMode: flags.modelFingerprint,
     cacheReport: flags.enableCacheReport,
     metrics: flags.enableMetrics,

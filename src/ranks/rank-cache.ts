@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { CacheOptions } from '../shared/messages.ts';
 import { scrub } from '../shared/secrets.ts';
-import { createDriver } from '../storage/factory.ts';
+import { createDriver, type Surroundings } from '../storage/factory.ts';
 import { placeOfRank, resolveConfig } from '../storage/resolve-config.ts';
 import { STORAGE_DEADLINES_MS, storageStack } from '../storage/stack.ts';
 import type { PageEvents } from './page-events.ts';
@@ -34,6 +34,7 @@ export function createStorageControl(
   { storage: tier, policies }: CreatedCache,
   clock: Clock,
   metrics: RankMetrics,
+  surroundings: Surroundings = {},
 ): StorageControl | undefined {
   const { pages } = engine;
   if (!tier || !pages) return undefined;
@@ -45,7 +46,7 @@ export function createStorageControl(
       const hide = (text: string) => scrub(text, secrets);
       const counts = new AttachmentCounts(metrics.storage(backend), hide);
       const fingerprint = pageFingerprint(modelFingerprint, pages.format);
-      const stack = storageStack(createDriver(backend, config), {
+      const stack = storageStack(createDriver(backend, config, surroundings), {
         clock,
         fingerprint,
         namespace: fingerprint,

@@ -72,7 +72,9 @@ async function start(
     const tiers = createRankCache(engine, message.cache, systemClock, metrics, onMoved, events);
     const output = rankOutput(send);
     const scheduler = new Scheduler(engine, tiers.cache, message.limits, output, systemClock, wakeup);
-    const control = createStorageControl(message.rank, engine, tiers, systemClock, metrics);
+    const control = createStorageControl(message.rank, engine, tiers, systemClock, metrics, {
+      dynamicFolder: message.cache.dynamicFolder,
+    });
     const storage = new StorageOperations(scheduler, control, systemClock);
     void scheduler
       .run()

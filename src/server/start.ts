@@ -62,6 +62,8 @@ export interface ServerOptions extends RequestedLimits {
   storageConfig: string | undefined;
   /** When changes of the storage may happen, unless an operator says otherwise. */
   storageMode: OperationMode;
+  /** Absolute; where plugins of the storage may lie. */
+  dynamicFolder: string | undefined;
   fingerprintMode: FingerprintMode;
   /** Whether answers say which tier their cached tokens came from. */
   cacheReport: boolean;
@@ -209,6 +211,7 @@ function cacheOptions(
     writePolicy,
     unusedDeviceTokens: limits.keepOnDevice,
     prefetch,
+    ...(options.dynamicFolder === undefined ? {} : { dynamicFolder: options.dynamicFolder }),
     events,
     debug: process.env[DEBUG_VARIABLE] === '1',
   };

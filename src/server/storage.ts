@@ -20,7 +20,7 @@ const LAST_WRITES_MS = 2_000;
 interface ServerStorageOptions {
   options: Pick<
     ServerOptions,
-    'storageBackend' | 'storageConfig' | 'prefetchPolicy' | 'writePolicy' | 'cache' | 'log'
+    'storageBackend' | 'storageConfig' | 'dynamicFolder' | 'prefetchPolicy' | 'writePolicy' | 'cache' | 'log'
   >;
   ranks: () => readonly Rank[];
   fingerprint: () => Promise<string>;
@@ -62,14 +62,20 @@ export function createStorage({
 }
 
 /** At start a wrong configuration is refused. A store that cannot be reached is none: the server serves without it. */
-function checkCommandLine({ storageBackend, storageConfig, cache }: ServerStorageOptions['options']): void {
+function checkCommandLine({
+  storageBackend,
+  storageConfig,
+  dynamicFolder,
+  cache,
+}: ServerStorageOptions['options']): void {
   const { backend: config } = parseStorageConfig(storageConfig);
   if (storageBackend === undefined) return;
   if (!cache.hierarchical) {
     const reason = '--hicache-storage-backend needs the hierarchical cache, which is disabled.';
     throw failure('bad_option', { reason });
   }
-  createDriver(storageBackend, resolveConfig(storageBackend, config, placeOfRank(0)).config);
+  const { config: resolved } = resolveConfig(storageBackend, config, placeOfRank(0));
+  createDriver(storageBackend, resolved, { dynamicFolder });
 }
 
 /** Attaches what the command line names. Never rejects; resolves when that is done, or when it takes too long to wait. */

@@ -71,6 +71,8 @@ const CacheOptions = Type.Object(
     writePolicy: WritePolicySchema,
     unusedDeviceTokens: Unsigned,
     prefetch: PrefetchSettings,
+    /** Where plugins of the storage may lie: an absolute path; absent is nowhere. */
+    dynamicFolder: Type.Optional(Type.String()),
     debug: Type.Boolean(),
     /** Whether the server wants to know which pages come and go. */
     events: Type.Boolean(),

@@ -2,9 +2,13 @@ import type { TSchema } from 'typebox';
 import { failure } from '../shared/errors.ts';
 import { validConfig } from './config.ts';
 import type { StorageDriver } from './driver.ts';
+import { dynamicDriver } from './drivers/dynamic/dynamic-driver.ts';
+import { DynamicOptions } from './drivers/dynamic/options.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
+import { MooncakeDriver } from './drivers/mooncake/mooncake-driver.ts';
+import { MooncakeOptions, refuseSettingsOfService } from './drivers/mooncake/options.ts';
 import { RedisOptions } from './drivers/redis/options.ts';
 import { RedisDriver } from './drivers/redis/redis-driver.ts';
 import { S3Options } from './drivers/s3/options.ts';
@@ -12,6 +16,11 @@ import { s3Driver } from './drivers/s3/s3-driver.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
+  dynamic: backend(
+    "a module of the operator's, from a folder that the server was given",
+    DynamicOptions,
+    dynamicDriver,
+  ),
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
   redis: backend(
@@ -20,6 +29,12 @@ const BACKENDS: Record<string, Backend> = {
     (options) => new RedisDriver(options),
   ),
   s3: backend('objects in a bucket of AWS S3 or of another store with its API', S3Options, s3Driver),
+  mooncake: backend(
+    "Mooncake Store's shared memory, through its REST service",
+    MooncakeOptions,
+    (options) => new MooncakeDriver(options),
+    refuseSettingsOfService,
+  ),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */
@@ -50,11 +65,16 @@ function backend<S extends TSchema>(
   summary: string,
   options: S,
   create: (options: ReturnType<typeof validConfig<S>>, surroundings: Surroundings) => StorageDriver,
+  /** Throws `storage_config` for what deserves more words than that it is not known. */
+  refuse: (config: unknown) => void = () => undefined,
 ): Backend {
   return {
     summary,
     options,
-    create: (name, config, surroundings) => create(validConfig(name, options, config), surroundings),
+    create(name, config, surroundings) {
+      refuse(config);
+      return create(validConfig(name, options, config), surroundings);
+    },
   };
 }
 
