@@ -78,6 +78,7 @@ export class Quota {
       });
     } catch (error) {
       if (signal.aborted) return failed('aborted', 'The call was aborted.');
+      if (this.#closing.signal.aborted) return failed('closed', 'It was closed.');
       return failed('io', `The values of the store could not be counted: ${toFailure(error).message}`);
     }
   }
@@ -170,11 +171,11 @@ export class Quota {
       const { keys, bytes, next } = await this.#driver.list!(cursor, this.#closing.signal);
       for (const [i, key] of keys.entries()) {
         if (!this.counts(key) || ledger.isWriting(key)) continue;
-        // Where a store does not tell a size, it is not larger than another one: pages of one model are alike.
-        const length = bytes?.[i] ?? ledger.largest;
+        const length = bytes?.[i];
         const known = ledger.get(key);
-        if (!known) ledger.put(key, length);
-        else if (known === before.get(key)) ledger.correct(key, length);
+        // A size that it does not tell is none that is larger than all others: pages of one model are alike.
+        if (!known) ledger.put(key, length ?? ledger.largest);
+        else if (length !== undefined && known === before.get(key)) ledger.correct(key, length);
         before.delete(key);
       }
       cursor = next;
