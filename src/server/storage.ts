@@ -4,8 +4,8 @@ import type { Rank } from '../ranks/rank.ts';
 import { systemClock } from '../shared/clock.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import type { AttachChange, OperationMode, StorageSettings } from '../shared/storage-messages.ts';
-import { createDriver } from '../storage/factory.ts';
-import { placeOfRank, resolveConfig } from '../storage/resolve-config.ts';
+import { createBackend } from '../storage/create-backend.ts';
+import { placeOfRank } from '../storage/resolve-config.ts';
 import type { Caller, OperationRecord } from '../tokenizer-manager/storage/operation.ts';
 import { StorageCoordinator } from '../tokenizer-manager/storage/storage-coordinator.ts';
 import type { ServerOptions } from './start.ts';
@@ -74,8 +74,7 @@ function checkCommandLine({
     const reason = '--hicache-storage-backend needs the hierarchical cache, which is disabled.';
     throw failure('bad_option', { reason });
   }
-  const { config: resolved } = resolveConfig(storageBackend, config, placeOfRank(0));
-  createDriver(storageBackend, resolved, { dynamicFolder });
+  createBackend(storageBackend, config, placeOfRank(0), { dynamicFolder });
 }
 
 /** Attaches what the command line names. Never rejects; resolves when that is done, or when it takes too long to wait. */
