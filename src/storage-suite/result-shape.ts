@@ -11,6 +11,7 @@ const KINDS: Record<StorageErrorKind, true> = {
   corrupt: true,
   unreachable: true,
   io: true,
+  skipped: true,
 };
 
 const STATUSES: Record<KeyedOperation, readonly string[]> = {

@@ -13,6 +13,7 @@ const KINDS: Record<StorageErrorKind, true> = {
   corrupt: true,
   unreachable: true,
   io: true,
+  skipped: true,
 };
 
 type Send = (message: FromPlugin, transfer?: ArrayBuffer[]) => void;
