@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { FaultProxy } from '../../src/storage-suite/fault-proxy/fault-proxy.ts';
+import { FaultProxy } from '../../src/storage-suite/fault-proxy/fault-proxy.ts';
 import type { TestBackend } from './backends.ts';
 import { expectNothingFailed, Load, PREFETCH_THRESHOLD, rightAnswers, startLoadedServer } from './load.ts';
 import type { TestServer } from './server.ts';
+import { startRedis } from './services/redis.ts';
 import { attachBody, call, STORAGE, storageStatus } from './storage-api.ts';
 
 /** Something that happens to a store, and ends again. */
@@ -26,8 +27,30 @@ export interface OutageCounts {
 const MOST_GROWTH_MB = 250;
 const RECOVERY_MS = 60_000;
 
+/** A Redis behind a proxy, and everything that can happen to both. */
+export async function outagesOfRedis(): Promise<{ backend: TestBackend; outages: Outage[] }> {
+  let redis = await startRedis();
+  const proxy = await FaultProxy.start({ upstream: { host: '127.0.0.1', port: redis.port } });
+  const outages: Outage[] = [
+    ...outagesOf(proxy),
+    {
+      name: 'is killed',
+      begin: () => redis.signal('SIGKILL'),
+      end: async () => (redis = await redis.again()),
+    },
+    { name: 'stands still', begin: () => redis.signal('SIGSTOP'), end: () => redis.signal('SIGCONT') },
+    {
+      name: 'fills up',
+      begin: () => redis.cli('CONFIG', 'SET', 'maxmemory', '1mb'),
+      end: () => redis.cli('CONFIG', 'SET', 'maxmemory', '0'),
+    },
+  ];
+  const config = { host: proxy.address.host, port: proxy.address.port };
+  return { backend: { backend: 'redis', config, stop: () => proxy.stop() }, outages };
+}
+
 /** What can happen to a connection. */
-export function outagesOf(proxy: FaultProxy): Outage[] {
+function outagesOf(proxy: FaultProxy): Outage[] {
   const both = (...toxics: Parameters<FaultProxy['add']>[0][]) => ({
     begin: () => {
       for (const toxic of toxics) proxy.add(toxic);
@@ -60,7 +83,7 @@ export function outagesOf(proxy: FaultProxy): Outage[] {
  * must stay within bounds, and after each the storage must be of use again without anybody's help.
  */
 export async function breakUnderLoad(
-  { backend, config }: TestBackend,
+  { backend, config, stop }: TestBackend,
   outages: readonly Outage[],
   seconds: number,
 ): Promise<OutageCounts> {
@@ -94,6 +117,7 @@ export async function breakUnderLoad(
     return { requests: load.requests, fromStorage: load.fromStorage, memory };
   } finally {
     await server.kill();
+    await stop();
   }
 }
 
