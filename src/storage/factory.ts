@@ -4,11 +4,18 @@ import { validConfig } from './config.ts';
 import type { StorageDriver } from './driver.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
+import { LmdbDriver } from './drivers/lmdb/lmdb-driver.ts';
+import { LmdbOptions } from './drivers/lmdb/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
+  lmdb: backend(
+    'an embedded database on a disk, within a quota: for many small pages',
+    LmdbOptions,
+    (options) => new LmdbDriver(options),
+  ),
   memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
 };
 

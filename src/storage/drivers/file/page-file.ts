@@ -4,11 +4,8 @@ import path from 'node:path';
 import { slice, totalBytes } from '../../buffers.ts';
 import type { Read } from '../../driver.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
+import { FILE_MODE, FOLDER_MODE } from './folders.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
-
-// Pages are made of prompts: they are their owner's.
-export const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
 
 // A value that reaches into this byte, read after the buffers, does not fit into them. Nobody looks at what it holds.
 const BEYOND = Buffer.alloc(1);
