@@ -16,7 +16,11 @@ const BACKENDS: Record<string, Backend> = {
     LmdbOptions,
     (options) => new LmdbDriver(options),
   ),
-  memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
+  memory: backend(
+    'values in the process, gone with it: a fast tier, tests and examples',
+    MemoryOptions,
+    (options) => memoryDriver(options),
+  ),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */

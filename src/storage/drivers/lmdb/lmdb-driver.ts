@@ -29,8 +29,8 @@ import { LmdbStore } from './store.ts';
 const DATA_FILE = 'values.mdb';
 /** This thread copies values to and from LMDB: after so many bytes everything else in the process has its turn. */
 const TURN_BYTES = 1 << 20;
-/** In one transaction, unless one value is longer. */
-const TRANSACTION_BYTES = 4 << 20;
+/** Values that are brought into memory while those before them are copied. */
+const PREFETCHED = 8;
 const USES_TOGETHER = 1024;
 const LIST_PORTION = 1000;
 
@@ -84,11 +84,16 @@ export class LmdbDriver implements StorageDriver {
 
   read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
     return this.#batch(reads, signal, async (good, store, both) => {
-      await store.prefetch(good.map(({ key }) => key));
+      const fetch = (from: number) =>
+        store.prefetch(good.slice(from, from + PREFETCHED).map(({ key }) => key));
       const results: ReadResult[] = [];
       let bytes = 0;
-      store.refresh();
-      for (const read of good) {
+      let next = fetch(0);
+      for (const [i, read] of good.entries()) {
+        if (i % PREFETCHED === 0) {
+          await next;
+          next = fetch(i + PREFETCHED);
+        }
         both.throwIfAborted();
         const value = store.get(read.key);
         bytes += value?.byteLength ?? 0;
@@ -105,7 +110,7 @@ export class LmdbDriver implements StorageDriver {
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
     return this.#batch(writes, signal, async (good, store, both) => {
       const results: WriteResult[] = [];
-      for (const portion of portions(good)) {
+      for (const portion of portions(good, store.transactionBytes)) {
         const written = await this.#writing(async () => {
           both.throwIfAborted();
           return store.put(portion);
@@ -161,8 +166,15 @@ export class LmdbDriver implements StorageDriver {
       await checkDataFile(file);
       // The mode is missing in lmdb's types.
       const mode: object = { permissionsMode: FILE_MODE };
-      const root = open<Buffer, string>({ ...mode, path: file, noSubdir: true, encoding: 'binary' });
-      store = new LmdbStore(root, bytesOf(this.#options.max_size));
+      const root = open<Buffer, string>({
+        ...mode,
+        path: file,
+        noSubdir: true,
+        encoding: 'binary',
+        // It makes a promise that nobody can get, and that is rejected when a commit fails.
+        eventTurnBatching: false,
+      });
+      store = new LmdbStore(root, file, bytesOf(this.#options.max_size));
       while (!(await store.enforce())) this.#gate.closing.throwIfAborted();
       return store;
     } catch (error) {
@@ -202,13 +214,13 @@ export class LmdbDriver implements StorageDriver {
   }
 }
 
-/** Some writes after the other, each portion of a length that one transaction may have. */
-function* portions(writes: readonly Write[]): Generator<Write[]> {
+/** Some writes after the other, so many bytes in each portion unless one value is longer. */
+function* portions(writes: readonly Write[], most: number): Generator<Write[]> {
   let portion: Write[] = [];
   let bytes = 0;
   for (const write of writes) {
     const length = totalBytes(write.parts);
-    if (portion.length > 0 && bytes + length > TRANSACTION_BYTES) {
+    if (portion.length > 0 && bytes + length > most) {
       yield portion;
       portion = [];
       bytes = 0;

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import { scatter, totalBytes } from '../../buffers.ts';
 import type { RemoveResult, Write, WriteResult } from '../../driver.ts';
@@ -20,7 +21,12 @@ const OVERHEAD_BYTES = 16 + 512;
  * Of the quota, the share that values may have. The rest is for what LMDB needs beside them: a page that was given back
  * stays until no reader and no flush needs the state before, and what is free is not always in one piece.
  */
-const FOR_VALUES = 7 / 8;
+const FOR_VALUES = 3 / 4;
+const FOR_TRANSACTION = 1 / 64;
+/** Of the quota, the share from which on the file should grow no more. */
+const NEARLY_FULL = 7 / 8;
+/** This thread copies what a transaction writes. */
+const MOST_IN_TRANSACTION = 4 << 20;
 const EVICTED_TOGETHER = 16;
 
 /**
@@ -33,19 +39,29 @@ export class LmdbStore {
   readonly #facts: Database<Fact | State, string>;
   /** Keys by their place in the order of use, the least recently used first. */
   readonly #uses: Database<string, number>;
+  readonly #file: string;
+  readonly #maxBytes: number;
+  /** Of values, as they are counted. */
   readonly #mostBytes: number;
+  /** How much one transaction should write at most. */
+  readonly transactionBytes: number;
   /** Used since that was last written down. */
   #touched = new Set<string>();
+  /** Whether the last transaction was. */
+  #isCommitted = false;
   // LMDB takes a value in one piece: its parts are put together here, where it copies them from at once.
   #scratch = Buffer.alloc(0);
 
   /** @param maxBytes what the data file may grow to */
-  constructor(root: RootDatabase<Buffer, string>, maxBytes: number) {
+  constructor(root: RootDatabase<Buffer, string>, file: string, maxBytes: number) {
     this.#root = root;
+    this.#file = file;
+    this.#maxBytes = maxBytes;
     this.#values = root.openDB('values', { encoding: 'binary' });
     this.#facts = root.openDB('facts', { encoding: 'json' });
     this.#uses = root.openDB('uses', { encoding: 'string' });
     this.#mostBytes = Math.floor(FOR_VALUES * maxBytes);
+    this.transactionBytes = Math.min(MOST_IN_TRANSACTION, Math.floor(FOR_TRANSACTION * maxBytes));
   }
 
   /** What a value takes of the data file. */
@@ -92,8 +108,16 @@ export class LmdbStore {
   }
 
   /** Writes some values at once: few, since this thread copies them all. */
-  put(writes: readonly Write[]): Promise<WriteResult[]> {
-    return this.#change((state) => writes.map((write) => this.#putOne(write, state)));
+  async put(writes: readonly Write[]): Promise<WriteResult[]> {
+    // Pages that were given back are used again once that has come to the disk. Until then the file would grow.
+    const { size } = await stat(this.#file);
+    // After a commit that failed, lmdb's promise of a flush is never kept.
+    if (this.#isCommitted && size > NEARLY_FULL * this.#maxBytes) await this.#root.flushed;
+    return this.#change((state) => {
+      // The state that a killed process was looking at is never needed again; it would keep the file growing.
+      this.#root.readerCheck();
+      return writes.map((write) => this.#putOne(write, state));
+    });
   }
 
   remove(keys: readonly string[]): Promise<RemoveResult[]> {
@@ -126,7 +150,7 @@ export class LmdbStore {
   }
 
   async #change<T>(work: (state: State) => T): Promise<T> {
-    return this.#root.transaction(() => {
+    const done = this.#root.transaction(() => {
       const state = this.#state();
       try {
         this.#writeTouched(state);
@@ -136,6 +160,16 @@ export class LmdbStore {
         this.#facts.put(STATE, state);
       }
     });
+    try {
+      const result = await done;
+      this.#isCommitted = true;
+      return result;
+    } catch (error) {
+      this.#isCommitted = false;
+      // A commit that failed has a promise in its error, which is rejected with the reason.
+      if (error instanceof Error && 'commitError' in error) await error.commitError;
+      throw error;
+    }
   }
 
   #state(): State {
