@@ -43,6 +43,10 @@ export const FileOptions = Type.Object(
       default: 60,
       description: 'How long that moment is, in seconds.',
     }),
+    direct_io: Type.Boolean({
+      default: false,
+      description: 'Whether pages go past the memory that the system keeps of files.',
+    }),
   },
   { additionalProperties: false },
 );

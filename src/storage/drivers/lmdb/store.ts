@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Database, RootDatabase } from 'lmdb';
-import { scatter, totalBytes } from '../../buffers.ts';
+import { gather, totalBytes } from '../../buffers.ts';
 import type { RemoveResult, Write, WriteResult } from '../../driver.ts';
 import { failed } from '../../results.ts';
 
@@ -245,12 +245,4 @@ export class LmdbStore {
 
 function lastSize(database: Database<Buffer, string>): number {
   return (database as unknown as { lastSize: number }).lastSize;
-}
-
-function gather(parts: readonly Uint8Array[], into: Uint8Array): void {
-  let at = 0;
-  for (const part of parts) {
-    scatter(part, [into.subarray(at)]);
-    at += part.byteLength;
-  }
 }
