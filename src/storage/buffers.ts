@@ -23,3 +23,12 @@ export function scatter(value: Uint8Array, into: readonly Uint8Array[]): void {
     at += buffer.byteLength;
   }
 }
+
+/** Copies buffers into one that is long enough, one after the other. */
+export function gather(parts: readonly Uint8Array[], into: Uint8Array): void {
+  let at = 0;
+  for (const part of parts) {
+    into.set(part, at);
+    at += part.byteLength;
+  }
+}

@@ -6,6 +6,8 @@ import { dynamicDriver } from './drivers/dynamic/dynamic-driver.ts';
 import { DynamicOptions } from './drivers/dynamic/options.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
+import { LmdbDriver } from './drivers/lmdb/lmdb-driver.ts';
+import { LmdbOptions } from './drivers/lmdb/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 import { MooncakeDriver } from './drivers/mooncake/mooncake-driver.ts';
 import { MooncakeOptions, refuseSettingsOfService } from './drivers/mooncake/options.ts';
@@ -16,13 +18,17 @@ import { s3Driver } from './drivers/s3/s3-driver.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
-  dynamic: backend(
-    "a module of the operator's, from a folder that the server was given",
-    DynamicOptions,
-    dynamicDriver,
-  ),
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
-  memory: backend('values in the process, gone with it: for tests and examples', MemoryOptions, memoryDriver),
+  lmdb: backend(
+    'an embedded database on a disk, within a quota: for many small pages',
+    LmdbOptions,
+    (options) => new LmdbDriver(options),
+  ),
+  memory: backend(
+    'values in the process, gone with it: a fast tier, tests and examples',
+    MemoryOptions,
+    (options) => memoryDriver(options),
+  ),
   redis: backend(
     'Redis or Valkey: a server, a cluster, or sentinels',
     RedisOptions,
@@ -34,6 +40,11 @@ const BACKENDS: Record<string, Backend> = {
     MooncakeOptions,
     (options) => new MooncakeDriver(options),
     refuseSettingsOfService,
+  ),
+  dynamic: backend(
+    "a module of the operator's, from a folder that the server was given",
+    DynamicOptions,
+    dynamicDriver,
   ),
 };
 

@@ -101,7 +101,7 @@ export const LayerOptions = Type.Object(
 );
 
 /** Backends that count by themselves, and their option for it. */
-const OWN_QUOTA: Record<string, string> = { file: 'max_size' };
+const OWN_QUOTA: Record<string, string> = { file: 'max_size', lmdb: 'max_size', memory: 'max_size' };
 
 /** Takes the options of layers out of a configuration; the backend sees the rest. */
 export function splitLayerOptions(config: Readonly<Record<string, unknown>>): {

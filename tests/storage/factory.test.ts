@@ -31,7 +31,7 @@ test.each(['eic', 'aibrix', 'nixl', 'simm', 'mori'])('%s is refused with what to
 test.each<[unknown, string]>([
   [
     { pth: '/x' },
-    "'pth' is not known here; known are: path, max_size, min_free_space, eviction_ratio, enable_metadata_cache, metadata_ttl.",
+    "'pth' is not known here; known are: path, max_size, min_free_space, eviction_ratio, enable_metadata_cache, metadata_ttl, direct_io.",
   ],
   [{ path: '' }, "'path' must not have fewer than 1 characters."],
   [{ path: 3 }, "'path' must be string."],

@@ -18,10 +18,11 @@ import type {
 } from '../../driver.ts';
 import { isKey, keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
+import { DirectFiles, tryDirectIo } from './direct-files.ts';
 import { failedBy, isAbsent, messageInstead, messageOf } from './file-errors.ts';
 import { listPages } from './list.ts';
 import { type FileLimits, type FileOptions, folderOf, prepareFolder } from './options.ts';
-import { readPage, writePage } from './page-file.ts';
+import { ordinaryFiles, type PageFiles } from './page-file.ts';
 import { PageIndex } from './page-index.ts';
 import { namespaceOf, pagePath } from './paths.ts';
 import { NoRoom, Quota } from './quota.ts';
@@ -47,6 +48,7 @@ export class FileDriver implements StorageDriver {
 
   readonly #root: string;
   readonly #options: FileOptions;
+  readonly #files: PageFiles;
   readonly #index: PageIndex;
   readonly #shelf: Shelf;
   // Apart, so that a read never waits behind writes that wait for room.
@@ -65,6 +67,7 @@ export class FileDriver implements StorageDriver {
   constructor(options: FileOptions, now: () => number = Date.now) {
     this.#root = folderOf(options);
     this.#options = options;
+    this.#files = options.direct_io ? new DirectFiles() : ordinaryFiles;
     this.#index = new PageIndex(now);
     this.#shelf = new Shelf(this.#root, this.#index, this.#gate.closing);
   }
@@ -73,6 +76,7 @@ export class FileDriver implements StorageDriver {
     try {
       const limits = await prepareFolder(this.#root, this.#options);
       await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
+      if (this.#options.direct_io) await tryDirectIo(this.#root);
       this.#open = { limits, quota: new Quota(limits, this.#index, this.#shelf) };
       this.#gate.open();
     } catch (error) {
@@ -148,7 +152,7 @@ export class FileDriver implements StorageDriver {
   async #readOne(read: Read): Promise<ReadResult> {
     const { key } = read;
     const began = this.#index.tick();
-    const bytes = await readPage(pagePath(this.#root, key), read, this.#index.bytesOf(key));
+    const bytes = await this.#files.read(pagePath(this.#root, key), read, this.#index.bytesOf(key));
     if (bytes === 'absent') {
       this.#index.dropUnlessSeenSince(key, began);
       return { status: 'miss' };
@@ -166,13 +170,13 @@ export class FileDriver implements StorageDriver {
     const began = this.#index.tick();
     if ((await this.#sizeOnDisk(key)) === bytes) return this.#exists(key);
     // Before the lock: an eviction that makes room waits for locks.
-    const room = await quota.reserve(key, bytes, signal);
+    const room = await quota.reserve(key, bytes, this.#files.bytesWhileWritten(bytes), signal);
     try {
       return await this.#shelf.lock(key, async () => {
         // Another call of this process has written it meanwhile.
         if (this.#index.wasSeenSince(key, began) && this.#index.bytesOf(key) === bytes)
           return this.#exists(key);
-        await writePage(pagePath(this.#root, key), parts, signal);
+        await this.#files.write(pagePath(this.#root, key), parts, signal);
         room.fill();
         return { status: 'stored' };
       });

@@ -1,11 +1,10 @@
-import { mkdir, stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { cacheFolder } from '../../../shared/cache-folder.ts';
 import { failure } from '../../../shared/errors.ts';
 import { byteSize, bytesOf } from '../../config.ts';
-import { codeOf } from './file-errors.ts';
-import { FOLDER_MODE } from './page-file.ts';
+import { makeFolder } from './folders.ts';
 
 export const FileOptions = Type.Object(
   {
@@ -43,6 +42,10 @@ export const FileOptions = Type.Object(
       minimum: 0,
       default: 60,
       description: 'How long that moment is, in seconds.',
+    }),
+    direct_io: Type.Boolean({
+      default: false,
+      description: 'Whether pages go past the memory that the system keeps of files.',
     }),
   },
   { additionalProperties: false },
@@ -84,24 +87,4 @@ export async function prepareFolder(folder: string, options: FileOptions): Promi
     evictionBytes: Math.floor(options.eviction_ratio * maxBytes),
     metadataMs: options.enable_metadata_cache ? 1000 * options.metadata_ttl : 0,
   };
-}
-
-/** As `mkdir -p`. Node's own goes round for ever where the system says that a folder's parent is not there, as in /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  const make = async () => {
-    try {
-      await mkdir(folder, { mode: FOLDER_MODE });
-    } catch (error) {
-      const isThere = codeOf(error) === 'EEXIST' && (await stat(folder)).isDirectory();
-      if (!isThere) throw error;
-    }
-  };
-  try {
-    await make();
-  } catch (error) {
-    const parent = path.dirname(folder);
-    if (codeOf(error) !== 'ENOENT' || parent === folder) throw error;
-    await makeFolder(parent);
-    await make();
-  }
 }

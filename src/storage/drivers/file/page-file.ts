@@ -1,17 +1,35 @@
-import fs from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { slice, totalBytes } from '../../buffers.ts';
 import type { Read } from '../../driver.ts';
+import { closeFile, openToRead, readInto } from './descriptors.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
+import { FILE_MODE, FOLDER_MODE } from './folders.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
-
-// Pages are made of prompts: they are their owner's.
-export const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
 
 // A value that reaches into this byte, read after the buffers, does not fit into them. Nobody looks at what it holds.
 const BEYOND = Buffer.alloc(1);
+
+/** One way to read and write the files of pages; what is in them is the same either way. */
+export interface PageFiles {
+  /** As {@link readPage}. */
+  read(
+    file: string,
+    read: Omit<Read, 'key'>,
+    expected: number | undefined,
+  ): Promise<number | 'absent' | 'too long'>;
+  /** As {@link writePage}. */
+  write(file: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
+  /** How long a file of so many bytes is while it is written. */
+  bytesWhileWritten(bytes: number): number;
+}
+
+/** Through the memory that the system keeps of files. */
+export const ordinaryFiles: PageFiles = {
+  read: readPage,
+  write: (file, parts, signal) => writePage(file, 'wx', signal, (handle) => writeAll(handle, parts)),
+  bytesWhileWritten: (bytes) => bytes,
+};
 
 /**
  * Reads a whole file into the buffers of a read, without a copy, and says at once when they are filled. Throws the
@@ -54,24 +72,25 @@ export async function readPage(
 }
 
 /**
- * Writes a file that appears under its name at once and whole, and makes its folder where needed. Throws the system's
- * error, or the signal's reason, and leaves nothing behind then.
+ * Makes a file that appears under its name at once and whole, and its folder where needed. Throws the system's error, or
+ * the signal's reason, and leaves nothing behind then.
  *
  * Nothing waits for the disk (fsync): after a power cut a page may be torn, but its checksum tells, and a torn page is
  * only computed again, while waiting would cost every write.
  */
 export async function writePage(
   file: string,
-  parts: readonly Uint8Array[],
+  flags: string | number,
   signal: AbortSignal,
+  fill: (handle: FileHandle) => Promise<void>,
 ): Promise<void> {
   const name = takeTemporaryName();
   const temporary = path.join(path.dirname(file), name);
   try {
-    const handle = await createFile(temporary);
+    const handle = await createFile(temporary, flags);
     try {
       signal.throwIfAborted();
-      await writeAll(handle, parts);
+      await fill(handle);
     } finally {
       await handle.close();
     }
@@ -86,13 +105,13 @@ export async function writePage(
 }
 
 /** Makes a file that is not there yet, for its owner only, and its folder where needed. Throws the system's error. */
-export async function createFile(file: string): Promise<FileHandle> {
+export async function createFile(file: string, flags: string | number = 'wx'): Promise<FileHandle> {
   try {
-    return await open(file, 'wx', FILE_MODE);
+    return await open(file, flags, FILE_MODE);
   } catch (error) {
     if (!isAbsent(error)) throw error;
     await makeFolder(path.dirname(file));
-    return await open(file, 'wx', FILE_MODE);
+    return await open(file, flags, FILE_MODE);
   }
 }
 
@@ -113,24 +132,4 @@ async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promi
     const { bytesWritten } = await handle.writev(written === 0 ? parts : slice(parts, written, total));
     written += bytesWritten;
   }
-}
-
-// Reading is done with descriptors: the handles of node:fs/promises make it an eighth slower.
-
-function openToRead(file: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.open(file, 'r', (error, descriptor) => (error ? reject(error) : resolve(descriptor)));
-  });
-}
-
-function readInto(descriptor: number, buffers: readonly Uint8Array[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.readv(descriptor, buffers, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead)));
-  });
-}
-
-function closeFile(descriptor: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fs.close(descriptor, (error) => (error ? reject(error) : resolve()));
-  });
 }

@@ -91,11 +91,16 @@ export class Quota {
     });
   }
 
-  /** Takes room for a page. Throws {@link NoRoom}, the signal's reason, or the system's error. */
-  async reserve(key: string, bytes: number, signal: AbortSignal): Promise<Room> {
+  /**
+   * Takes room for a page. Throws {@link NoRoom}, the signal's reason, or the system's error.
+   *
+   * @param whileWritten bytes that its file has until it is in its place
+   */
+  async reserve(key: string, bytes: number, whileWritten: number, signal: AbortSignal): Promise<Room> {
     const { maxBytes } = this.#limits;
-    if (bytes > maxBytes) throw new NoRoom('size', `The value is larger than max_size (${maxBytes} bytes).`);
-    const taken = (await this.#take(bytes, signal)) ?? (await this.#takeInTurn(bytes, signal));
+    if (whileWritten > maxBytes)
+      throw new NoRoom('size', `The value is larger than max_size (${maxBytes} bytes).`);
+    const taken = (await this.#take(whileWritten, signal)) ?? (await this.#takeInTurn(whileWritten, signal));
     const fill = () => {
       taken.end(true);
       this.#index.put(key, bytes);

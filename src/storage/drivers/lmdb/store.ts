@@ -1,0 +1,248 @@
+import { stat } from 'node:fs/promises';
+import type { Database, RootDatabase } from 'lmdb';
+import { gather, totalBytes } from '../../buffers.ts';
+import type { RemoveResult, Write, WriteResult } from '../../driver.ts';
+import { failed } from '../../results.ts';
+
+/** What is known of a value: its length, and its place in the order of use. */
+type Fact = [bytes: number, use: number];
+interface State {
+  usedBytes: number;
+  /** The next place in the order of use. */
+  nextUse: number;
+}
+
+/** No key begins with a point. */
+const STATE = '.state';
+const BLOCK_BYTES = 4096;
+/** Of LMDB before each value, and of both indexes for it. */
+const OVERHEAD_BYTES = 16 + 512;
+/**
+ * Of the quota, the share that values may have. The rest is for what LMDB needs beside them: a page that was given back
+ * stays until no reader and no flush needs the state before, and what is free is not always in one piece.
+ */
+const FOR_VALUES = 3 / 4;
+const FOR_TRANSACTION = 1 / 64;
+/** Of the quota, the share from which on the file should grow no more. */
+const NEARLY_FULL = 7 / 8;
+/** This thread copies what a transaction writes. */
+const MOST_IN_TRANSACTION = 4 << 20;
+const EVICTED_TOGETHER = 16;
+
+/**
+ * Values, what is known of each, and the order of their use, in one environment. Whatever is changed is changed in one
+ * transaction, so that all of it holds for every process on the environment, whenever one of them is killed.
+ */
+export class LmdbStore {
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #values: Database<Buffer, string>;
+  readonly #facts: Database<Fact | State, string>;
+  /** Keys by their place in the order of use, the least recently used first. */
+  readonly #uses: Database<string, number>;
+  readonly #file: string;
+  readonly #maxBytes: number;
+  /** Of values, as they are counted. */
+  readonly #mostBytes: number;
+  /** How much one transaction should write at most. */
+  readonly transactionBytes: number;
+  /** Used since that was last written down. */
+  #touched = new Set<string>();
+  /** Whether the last transaction was. */
+  #isCommitted = false;
+  // LMDB takes a value in one piece: its parts are put together here, where it copies them from at once.
+  #scratch = Buffer.alloc(0);
+
+  /** @param maxBytes what the data file may grow to */
+  constructor(root: RootDatabase<Buffer, string>, file: string, maxBytes: number) {
+    this.#root = root;
+    this.#file = file;
+    this.#maxBytes = maxBytes;
+    this.#values = root.openDB('values', { encoding: 'binary' });
+    this.#facts = root.openDB('facts', { encoding: 'json' });
+    this.#uses = root.openDB('uses', { encoding: 'string' });
+    this.#mostBytes = Math.floor(FOR_VALUES * maxBytes);
+    this.transactionBytes = Math.min(MOST_IN_TRANSACTION, Math.floor(FOR_TRANSACTION * maxBytes));
+  }
+
+  /** What a value takes of the data file. */
+  static bytesOnDisk(bytes: number): number {
+    return Math.ceil((bytes + OVERHEAD_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
+  }
+
+  get usedBytes(): number {
+    return this.#state().usedBytes;
+  }
+
+  /** Lets the next look see what was committed since, here or by another process. */
+  refresh(): void {
+    this.#root.resetReadTxn();
+  }
+
+  has(key: string): boolean {
+    return this.#facts.doesExist(key);
+  }
+
+  /** Brings values into memory, on another thread, so that to look at them does not wait for the disk. */
+  prefetch(keys: string[]): Promise<void> {
+    return this.#values.prefetch(keys);
+  }
+
+  /** A value, valid until the next one is asked for. */
+  get(key: string): Uint8Array | undefined {
+    const found = this.#values.getBinaryFast(key);
+    // Its own length is that of the memory in which lmdb gives every value.
+    return found && new Uint8Array(found.buffer, found.byteOffset, lastSize(this.#values));
+  }
+
+  /** It was used. Written down with the next write, or by {@link writeUses}. */
+  touch(key: string): void {
+    this.#touched.add(key);
+  }
+
+  get touchedCount(): number {
+    return this.#touched.size;
+  }
+
+  writeUses(): Promise<void> {
+    return this.#change(() => undefined);
+  }
+
+  /** Writes some values at once: few, since this thread copies them all. */
+  async put(writes: readonly Write[]): Promise<WriteResult[]> {
+    // Pages that were given back are used again once that has come to the disk. Until then the file would grow.
+    const { size } = await stat(this.#file);
+    // After a commit that failed, lmdb's promise of a flush is never kept.
+    if (this.#isCommitted && size > NEARLY_FULL * this.#maxBytes) await this.#root.flushed;
+    return this.#change((state) => {
+      // The state that a killed process was looking at is never needed again; it would keep the file growing.
+      this.#root.readerCheck();
+      return writes.map((write) => this.#putOne(write, state));
+    });
+  }
+
+  remove(keys: readonly string[]): Promise<RemoveResult[]> {
+    return this.#change((state) =>
+      keys.map((key) => ({ status: this.#forget(key, state) ? 'removed' : 'miss' })),
+    );
+  }
+
+  /** Removes some of what is beyond the quota. Whether that was all of it. */
+  enforce(): Promise<boolean> {
+    return this.#change((state) => {
+      this.#evictOldest(state, 0, EVICTED_TOGETHER);
+      return state.usedBytes <= this.#mostBytes;
+    });
+  }
+
+  /** So many keys after one, in their order, with the lengths of their values. */
+  list(after: string | undefined, count: number): { keys: string[]; bytes: number[] } {
+    // The state comes before every key.
+    const start = after ?? STATE;
+    const entries = [...this.#facts.getRange({ start, exclusiveStart: true, limit: count })];
+    return {
+      keys: entries.map(({ key }) => key),
+      bytes: entries.map(({ value }) => (Array.isArray(value) ? value[0] : 0)),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  async #change<T>(work: (state: State) => T): Promise<T> {
+    const done = this.#root.transaction(() => {
+      const state = this.#state();
+      try {
+        this.#writeTouched(state);
+        return work(state);
+      } finally {
+        // What was done before something failed is committed, too.
+        this.#facts.put(STATE, state);
+      }
+    });
+    try {
+      const result = await done;
+      this.#isCommitted = true;
+      return result;
+    } catch (error) {
+      this.#isCommitted = false;
+      // A commit that failed has a promise in its error, which is rejected with the reason.
+      if (error instanceof Error && 'commitError' in error) await error.commitError;
+      throw error;
+    }
+  }
+
+  #state(): State {
+    const state = this.#facts.get(STATE);
+    return state === undefined || Array.isArray(state) ? { usedBytes: 0, nextUse: 1 } : state;
+  }
+
+  #fact(key: string): Fact | undefined {
+    const fact = this.#facts.get(key);
+    return Array.isArray(fact) ? fact : undefined;
+  }
+
+  #putOne({ key, parts }: Write, state: State): WriteResult {
+    const bytes = totalBytes(parts);
+    const known = this.#fact(key);
+    if (known?.[0] === bytes) {
+      this.#use(key, known, state);
+      return { status: 'exists' };
+    }
+    const size = LmdbStore.bytesOnDisk(bytes);
+    if (size > this.#mostBytes) return failed('size', 'The value is larger than max_size has room for.');
+    this.#forget(key, state);
+    this.#evictOldest(state, size);
+    if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafeSlow(bytes);
+    const value = this.#scratch.subarray(0, bytes);
+    gather(parts, value);
+    this.#values.put(key, value);
+    state.usedBytes += size;
+    this.#use(key, [bytes, 0], state);
+    return { status: 'stored' };
+  }
+
+  #use(key: string, [bytes, before]: Fact, state: State): void {
+    if (before > 0) this.#uses.remove(before);
+    const use = state.nextUse++;
+    this.#facts.put(key, [bytes, use]);
+    this.#uses.put(use, key);
+  }
+
+  #forget(key: string, state: State): boolean {
+    const fact = this.#fact(key);
+    if (!fact) return false;
+    this.#values.remove(key);
+    this.#uses.remove(fact[1]);
+    this.#facts.remove(key);
+    state.usedBytes -= LmdbStore.bytesOnDisk(fact[0]);
+    return true;
+  }
+
+  /** Makes room for so many bytes; removes no more values than `most`. */
+  #evictOldest(state: State, bytes: number, most = Number.POSITIVE_INFINITY): void {
+    let left = most;
+    while (left > 0 && state.usedBytes + bytes > this.#mostBytes) {
+      const oldest = [...this.#uses.getRange({ limit: Math.min(left, EVICTED_TOGETHER) })];
+      if (oldest.length === 0) return;
+      for (const { key: use, value: key } of oldest) {
+        if (state.usedBytes + bytes <= this.#mostBytes) return;
+        left--;
+        if (!this.#forget(key, state)) this.#uses.remove(use);
+      }
+    }
+  }
+
+  #writeTouched(state: State): void {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    for (const key of touched) {
+      const fact = this.#fact(key);
+      if (fact) this.#use(key, fact, state);
+    }
+  }
+}
+
+function lastSize(database: Database<Buffer, string>): number {
+  return (database as unknown as { lastSize: number }).lastSize;
+}
