@@ -4,14 +4,25 @@ import path from 'node:path';
 import { createDriver } from '../../../src/storage/factory.ts';
 import type { BareClient, Target } from '../target.ts';
 
-/** Files in one folder, read and written with the calls of node:fs alone. */
-export async function fileTarget(): Promise<Target> {
+/** Files in one folder, in the page cache; beside the driver the calls of node:fs alone. */
+export function fileTarget(): Promise<Target> {
+  return targetIn('file', {});
+}
+
+/** The same past the page cache, beside files in it. */
+export function directFileTarget(): Promise<Target | string> {
+  return targetIn('file, direct I/O', { direct_io: true }).catch(
+    (error: unknown) => `the file system of ${os.tmpdir()} has no direct I/O: ${String(error)}`,
+  );
+}
+
+async function targetIn(name: string, options: object): Promise<Target> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-'));
-  const driver = createDriver('file', { path: path.join(folder, 'driver'), min_free_space: 0 });
+  const driver = createDriver('file', { path: path.join(folder, 'driver'), min_free_space: 0, ...options });
   await driver.open(new AbortController().signal);
   await mkdir(path.join(folder, 'bare'));
   return {
-    name: 'file',
+    name,
     bareName: 'node:fs',
     driver,
     bare: bareFiles(path.join(folder, 'bare')),

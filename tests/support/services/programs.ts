@@ -1,14 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
 import { describe } from 'vitest';
-
-/** Where Debian keeps what is meant for administrators, too. */
-const FOLDERS = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
-
-/** The path of an installed program, or undefined. */
-export function findProgram(name: string): string | undefined {
-  return FOLDERS.map((folder) => path.join(folder, name)).find(isExecutable);
-}
+import { findProgram } from './find-program.ts';
 
 /**
  * Tests that need programs which npm does not bring. Where one is missing they are skipped, with a line that says how
@@ -27,13 +18,4 @@ export function describeWith(
   const how = `${missing.join(', ')} is not installed: apt-get install ${packages}`;
   if (process.env.CI) throw new Error(how);
   describe.skip(`${name} (skipped, ${how})`, tests);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

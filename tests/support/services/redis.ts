@@ -6,7 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll } from 'vitest';
 import { temporaryFolder } from '../../storage/support/folders.ts';
-import { findProgram } from './programs.ts';
+import { findProgram } from './find-program.ts';
 import { freePorts, type Service, startService } from './service.ts';
 
 export const REDIS_PROGRAMS = ['redis-server', 'redis-cli', 'redis-sentinel', 'openssl'];

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findProgram } from './programs.ts';
+import { findProgram } from './find-program.ts';
 
 const START_MS = 30_000;
 const STOP_MS = 5_000;

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { findProgram } from './programs.ts';
+import { findProgram } from './find-program.ts';
 import { freePorts, type Service, startService } from './service.ts';
 import { proxyConfig, type Server, serverConfig, swiftConfig } from './swift-configs.ts';
 
