@@ -12,7 +12,8 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 let stores = 0;
-const driver = (address: Address, ttl?: number) => lineDriver(address, `store-${stores++}`, ttl);
+const driver = (address: Address, ttlSeconds?: number) =>
+  lineDriver(address, `store-${stores++}`, ttlSeconds === undefined ? {} : { ttlSeconds });
 
 conformance('a small driver over TCP', () => driver(server.address), {
   makeExpiring: (seconds) => driver(server.address, seconds),
