@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StorageDriver } from '../../storage/driver.ts';
-import { bytes, never, pageKeys, write } from '../calls.ts';
+import { bytes, never, pageKeys, settled, write } from '../calls.ts';
 import type { Cases } from '../case.ts';
 import { expect, expectFilled, expectOneOf, expectOutcomes, unlessRefused } from '../expect.ts';
 import { watchBuffers } from './watch.ts';
@@ -110,7 +110,7 @@ export const lifecycle: Cases = {
     );
     await nextTurn();
     await driver.close();
-    await call;
+    await settled(await call);
     for (const buffer of buffers) buffer.fill(9);
     await watchBuffers();
     for (const buffer of buffers) expectFilled(buffer, 9, 'a buffer of a read that a close has ended');
