@@ -41,11 +41,11 @@ export interface SuiteOptions {
   makeThrough?(proxy: (upstream: Address) => Promise<Address>): StorageDriver | Promise<StorageDriver>;
   /** Groups that are not run, each with the reason, a sentence for the report. */
   skip?: Partial<Record<GroupName, string>>;
-  /** The longest that one case may take, in milliseconds, before it has failed. 60 000 where it is absent. */
+  /** The longest that one case may take, in milliseconds, before it has failed. 30 000 where it is absent. */
   limitMs?: number;
 }
 
-export const DEFAULT_LIMIT_MS = 60_000;
+export const DEFAULT_LIMIT_MS = 30_000;
 
 /** Why a group is not run at all, where the options say so. */
 export function whySkipped(group: GroupName, options: SuiteOptions): string | undefined {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Toxic } from './toxics.ts';
 
 /** The end of a stream: of this direction, or of the whole connection. */
-export type End = 'end' | 'close';
+type End = 'end' | 'close';
 
 /** What goes through toxics, in order. */
 export type Item = Buffer | End;

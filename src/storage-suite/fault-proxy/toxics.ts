@@ -48,30 +48,43 @@ interface Of<T extends ToxicType> {
 
 export type Toxic = { [T in ToxicType]: Of<T> }[ToxicType];
 
-/** Numbers of each toxic that must be there and more than 0, and those that are at least 0. */
-const NUMBERS: Record<ToxicType, { positive?: string[]; others?: string[] }> = {
-  latency: { others: ['latency', 'jitter'] },
-  bandwidth: { positive: ['rate'] },
-  slow_close: { others: ['delay'] },
-  timeout: { others: ['timeout'] },
-  reset_peer: { others: ['timeout'] },
-  slicer: { positive: ['average_size'], others: ['size_variation', 'delay'] },
-  limit_data: { others: ['bytes'] },
-  garbage: { others: ['share'] },
+interface Numbers {
+  required?: string[];
+  optional?: string[];
+  /** Of the required ones. */
+  positive?: string[];
+}
+
+const NUMBERS: Record<ToxicType, Numbers> = {
+  latency: { required: ['latency'], optional: ['jitter'] },
+  bandwidth: { required: ['rate'], positive: ['rate'] },
+  slow_close: { required: ['delay'] },
+  timeout: { required: ['timeout'] },
+  reset_peer: { required: ['timeout'] },
+  slicer: {
+    required: ['average_size'],
+    optional: ['size_variation', 'delay'],
+    positive: ['average_size'],
+  },
+  limit_data: { required: ['bytes'] },
+  garbage: { optional: ['share'] },
 };
 
 /** Throws RangeError for a toxic that cannot be. */
 export function checkToxic({ type, attributes, toxicity = 1 }: Toxic): void {
   const numbers = Object.hasOwn(NUMBERS, type) ? NUMBERS[type] : undefined;
   if (!numbers) throw new RangeError(`There is no toxic '${type}'.`);
-  const { positive = [], others = [] } = numbers;
-  for (const [name, value] of Object.entries(attributes)) {
-    if (![...positive, ...others].includes(name)) throw new RangeError(`${type} has no attribute '${name}'.`);
+  const { required = [], optional = [], positive = [] } = numbers;
+  const given = new Map(Object.entries(attributes));
+  for (const [name, value] of given) {
+    if (![...required, ...optional].includes(name))
+      throw new RangeError(`${type} has no attribute '${name}'.`);
     if (!Number.isFinite(value) || value < 0)
       throw new RangeError(`'${name}' of ${type} must be a number that is not negative.`);
-  }
-  for (const name of positive)
-    if (!((attributes as Record<string, number>)[name]! > 0))
+    if (positive.includes(name) && value === 0)
       throw new RangeError(`'${name}' of ${type} must be more than 0.`);
+  }
+  for (const name of required)
+    if (!given.has(name)) throw new RangeError(`'${name}' of ${type} is required.`);
   if (!(toxicity >= 0 && toxicity <= 1)) throw new RangeError('toxicity must be between 0 and 1.');
 }

@@ -2,7 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { bytes, never, outcome, pageKeys, read, settled, write } from '../calls.ts';
 import type { Cases } from '../case.ts';
-import { expectBytes, expectEqual, expectFilled, expectOneOf, expectOutcomes } from '../expect.ts';
+import {
+  expectBytes,
+  expectEqual,
+  expectFilled,
+  expectOneOf,
+  expectOutcomes,
+  unlessRefused,
+} from '../expect.ts';
+import { watchBuffers } from './watch.ts';
 
 const LENGTH = 20_000;
 
@@ -51,6 +59,7 @@ export const abort: Cases = {
       for (const buffer of buffers) done.push(buffer.fill(9));
     }
     await fill(driver, 64);
+    await watchBuffers();
     await driver.close();
     for (const buffer of done) expectFilled(buffer, 9, 'a buffer of a read that was over');
   },
@@ -110,7 +119,7 @@ export const abort: Cases = {
       const driver = await make();
       const opening =
         turns === -1 ? driver.open(AbortSignal.abort()) : aborted(turns, (signal) => driver.open(signal));
-      await opening.catch(() => undefined);
+      await unlessRefused(opening);
       await driver.close();
     }
   },

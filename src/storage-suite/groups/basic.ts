@@ -86,6 +86,9 @@ export const basic: Cases = {
   async 'what was removed is a miss, and can be written again'({ open }) {
     const driver = await open();
     await write(driver, 'a', bytes(10, 1));
+    // What was seen may be remembered, but not beyond its removal.
+    expectEqual(await has(driver, 'a'), { status: 'hit' }, 'has answered');
+    expectBytes((await read(driver, 'a')).value, bytes(10, 1), 'the value that was read');
     expectEqual(await remove(driver, 'a'), { status: 'removed' }, 'remove answered');
     expectEqual(await has(driver, 'a'), { status: 'miss' }, 'has answered');
     expectEqual((await read(driver, 'a')).result, { status: 'miss' }, 'read answered');

@@ -1,10 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { bytes, never, pageKeys, read, settled, write } from '../calls.ts';
 import type { Cases } from '../case.ts';
 import { expect, expectBytes, expectEqual, expectFilled, expectOutcomes } from '../expect.ts';
-
-/** For how long buffers are watched that nobody may touch any more. A driver that is right never fails by it. */
-const WATCH_MS = 50;
+import { watchBuffers } from './watch.ts';
 
 /** Every buffer is the caller’s. */
 export const buffers: Cases = {
@@ -152,7 +149,7 @@ export const buffers: Cases = {
     );
     await settled([...written, ...results]);
     for (const buffer of [...given, ...into]) buffer.fill(9);
-    await sleep(WATCH_MS);
+    await watchBuffers();
     await driver.close();
     for (const buffer of given) expectFilled(buffer, 9, 'a buffer of a write that was over');
     for (const buffer of into) expectFilled(buffer, 9, 'a buffer of a read that was over');

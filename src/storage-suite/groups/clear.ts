@@ -4,7 +4,7 @@ import type { Cases } from '../case.ts';
 import { expectBytes, expectEqual, expectOneOf } from '../expect.ts';
 import { expectSame, openWithList, writeAll } from './list.ts';
 
-const namespace = (name: string) => Array.from({ length: 120 }, (_, i) => `${name}/page-${i}`);
+const namespace = (name: string) => Array.from({ length: 40 }, (_, i) => `${name}/page-${i}`);
 
 /** A store is cleared by listing it and removing what is listed. */
 export const clear: Cases = {

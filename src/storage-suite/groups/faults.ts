@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { bytes, has, listAll, never, read, settled } from '../calls.ts';
 import type { Cases, Stores } from '../case.ts';
-import { expect, expectBytes, expectEqual, expectOneOf, expectOutcomes } from '../expect.ts';
+import { expect, expectBytes, expectEqual, expectOneOf, expectOutcomes, unlessRefused } from '../expect.ts';
 import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import type { Toxic } from '../fault-proxy/toxics.ts';
 import { behindProxies } from './network.ts';
@@ -197,10 +197,7 @@ async function throughSlow(stores: Stores, toxics: readonly Toxic[]): Promise<vo
 async function openedThrough(stores: Stores, fault: Fault): Promise<void> {
   const network = await behindProxies(stores);
   await network.each((proxy) => begin(proxy, fault));
-  const opened = await network.driver.open(AbortSignal.timeout(2 * DEADLINE_MS)).then(
-    () => true,
-    () => false,
-  );
+  const opened = await unlessRefused(network.driver.open(AbortSignal.timeout(2 * DEADLINE_MS)));
   if (!opened) expectOutcomes([await has(network.driver, 'a')], ['closed'], 'has after a failed open');
   await network.driver.close();
   await network.expectNoConnections();

@@ -8,7 +8,11 @@ const LONGEST_LINE = 500;
 const LONGEST_BODY = 2 ** 26;
 
 export function encode(words: readonly string[], body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${words.join(' ')} ${body.byteLength}\n`), body]);
+  return Buffer.concat([encodeLine(words, body.byteLength), body]);
+}
+
+export function encodeLine(words: readonly string[], length: number): Buffer {
+  return Buffer.from(`${words.join(' ')} ${length}\n`);
 }
 
 /** Puts messages together from what comes over a socket, in whatever pieces. */
