@@ -22,8 +22,8 @@ export interface RedisServer extends Service {
   port: number;
   /** What redis-cli prints. */
   cli(...args: string[]): Promise<string>;
-  /** The same again on the same port, after it was stopped. */
-  again(): Promise<RedisServer>;
+  /** The same again on the same port, after it was stopped; with other arguments where they are given. */
+  again(args?: readonly string[]): Promise<RedisServer>;
 }
 
 interface Start {
@@ -31,12 +31,14 @@ interface Start {
   /** Before the command of redis-cli, as `-a password`. */
   cliArgs?: readonly string[];
   port?: number;
+  /** Where a node of a cluster finds who it is. */
+  folder?: string;
 }
 
 /** A server without persistence, stopped when the test file ends. */
-export async function startRedis({ args = [], cliArgs = [], port }: Start = {}): Promise<RedisServer> {
-  const at = port ?? (await freePorts(1))[0]!;
-  const folder = await temporaryFolder();
+export async function startRedis({ args = [], cliArgs = [], ...given }: Start = {}): Promise<RedisServer> {
+  const at = given.port ?? (await freePorts(1))[0]!;
+  const folder = given.folder ?? (await temporaryFolder());
   const own = ['--port', `${at}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
   const service = await startService('redis-server', [...own, ...args], () => answers(at));
   started.push(service);
@@ -44,7 +46,7 @@ export async function startRedis({ args = [], cliArgs = [], port }: Start = {}):
     ...service,
     port: at,
     cli: (...command) => redisCli(at, [...cliArgs, ...command]),
-    again: () => startRedis({ args, cliArgs, port: at }),
+    again: (other = args) => startRedis({ args: other, cliArgs, port: at, folder }),
   };
 }
 
