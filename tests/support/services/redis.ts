@@ -74,12 +74,17 @@ export async function startRedisCluster(replicas = 0): Promise<RedisServer[]> {
   return nodes;
 }
 
-/** A master, a replica of it, and a sentinel that watches them under the name `pages`. */
-export async function startSentinel(): Promise<{
+interface Watched {
   master: RedisServer;
   replica: RedisServer;
+  /** The port of the sentinel, whose password is `sentinel-secret`. */
   sentinel: number;
-}> {
+  /** What redis-cli prints of the sentinel. */
+  ask(...args: string[]): Promise<string>;
+}
+
+/** A master, a replica of it, and a sentinel that watches them under the name `pages`. */
+export async function startSentinel(): Promise<Watched> {
   const master = await startRedis();
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${master.port}`] });
   const [port] = await freePorts(1);
@@ -89,14 +94,14 @@ export async function startSentinel(): Promise<{
     'bind 127.0.0.1',
     `sentinel monitor pages 127.0.0.1 ${master.port} 1`,
     'sentinel down-after-milliseconds pages 1000',
-    'sentinel failover-timeout pages 5000',
+    'sentinel failover-timeout pages 2000',
     'requirepass "sentinel-secret"',
   ];
   await writeFile(file, lines.join('\n'));
   started.push(await startService('redis-sentinel', [file], () => answers(port!)));
   const ask = (...args: string[]) => redisCli(port!, ['--no-auth-warning', '-a', 'sentinel-secret', ...args]);
   await until(async () => (await ask('SENTINEL', 'REPLICAS', 'pages')).includes(`${replica.port}`));
-  return { master, replica, sentinel: port! };
+  return { master, replica, sentinel: port!, ask };
 }
 
 interface Certificates {
