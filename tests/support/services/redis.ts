@@ -22,8 +22,8 @@ export interface RedisServer extends Service {
   port: number;
   /** What redis-cli prints. */
   cli(...args: string[]): Promise<string>;
-  /** The same again on the same port, after it was stopped. */
-  again(): Promise<RedisServer>;
+  /** The same again on the same port, after it was stopped; with other arguments where they are given. */
+  again(args?: readonly string[]): Promise<RedisServer>;
 }
 
 interface Start {
@@ -31,12 +31,14 @@ interface Start {
   /** Before the command of redis-cli, as `-a password`. */
   cliArgs?: readonly string[];
   port?: number;
+  /** Where a node of a cluster finds who it is. */
+  folder?: string;
 }
 
 /** A server without persistence, stopped when the test file ends. */
-export async function startRedis({ args = [], cliArgs = [], port }: Start = {}): Promise<RedisServer> {
-  const at = port ?? (await freePorts(1))[0]!;
-  const folder = await temporaryFolder();
+export async function startRedis({ args = [], cliArgs = [], ...given }: Start = {}): Promise<RedisServer> {
+  const at = given.port ?? (await freePorts(1))[0]!;
+  const folder = given.folder ?? (await temporaryFolder());
   const own = ['--port', `${at}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
   const service = await startService('redis-server', [...own, ...args], () => answers(at));
   started.push(service);
@@ -44,7 +46,7 @@ export async function startRedis({ args = [], cliArgs = [], port }: Start = {}):
     ...service,
     port: at,
     cli: (...command) => redisCli(at, [...cliArgs, ...command]),
-    again: () => startRedis({ args, cliArgs, port: at }),
+    again: (other = args) => startRedis({ args: other, cliArgs, port: at, folder }),
   };
 }
 
@@ -72,12 +74,17 @@ export async function startRedisCluster(replicas = 0): Promise<RedisServer[]> {
   return nodes;
 }
 
-/** A master, a replica of it, and a sentinel that watches them under the name `pages`. */
-export async function startSentinel(): Promise<{
+interface Watched {
   master: RedisServer;
   replica: RedisServer;
+  /** The port of the sentinel, whose password is `sentinel-secret`. */
   sentinel: number;
-}> {
+  /** What redis-cli prints of the sentinel. */
+  ask(...args: string[]): Promise<string>;
+}
+
+/** A master, a replica of it, and a sentinel that watches them under the name `pages`. */
+export async function startSentinel(): Promise<Watched> {
   const master = await startRedis();
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${master.port}`] });
   const [port] = await freePorts(1);
@@ -87,14 +94,14 @@ export async function startSentinel(): Promise<{
     'bind 127.0.0.1',
     `sentinel monitor pages 127.0.0.1 ${master.port} 1`,
     'sentinel down-after-milliseconds pages 1000',
-    'sentinel failover-timeout pages 5000',
+    'sentinel failover-timeout pages 2000',
     'requirepass "sentinel-secret"',
   ];
   await writeFile(file, lines.join('\n'));
   started.push(await startService('redis-sentinel', [file], () => answers(port!)));
   const ask = (...args: string[]) => redisCli(port!, ['--no-auth-warning', '-a', 'sentinel-secret', ...args]);
   await until(async () => (await ask('SENTINEL', 'REPLICAS', 'pages')).includes(`${replica.port}`));
-  return { master, replica, sentinel: port! };
+  return { master, replica, sentinel: port!, ask };
 }
 
 interface Certificates {

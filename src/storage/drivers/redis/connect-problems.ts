@@ -45,6 +45,6 @@ export function connectProblem(error: unknown, address: Address, options: string
   if (CERTIFICATE.test(`${code} ${message}`))
     return unreachable("shows a certificate that cannot be verified: check 'tls.ca'");
   return unreachable(
-    `closed the connection at once: check ${options} and 'tls', and on the server protected-mode and maxclients`,
+    `closed the connection at once: check ${options}, 'tls' with its 'cert' and 'key', and on the server protected-mode and maxclients`,
   );
 }

@@ -17,7 +17,7 @@ export class Late extends Problem {
 
   /** Of whom there was no answer, and which options to look at. */
   of(name: string, options: string): Problem {
-    return new Problem(this.kind, `${name}: ${this.message}: check ${options} and 'tls'`);
+    return new Problem(this.kind, `${name}: ${this.message}: check ${options}, and 'tls'`);
   }
 }
 

@@ -42,6 +42,7 @@ export class Link implements Sender {
   readonly #client: ReturnType<Redis['createClient']>;
   /** Ends the socket at any time; the client alone cannot while it connects. */
   readonly #life = new AbortController();
+  #isMade = false;
   #lost: Problem | undefined;
   #unanswered = 0;
   #stall: NodeJS.Timeout | undefined;
@@ -66,7 +67,7 @@ export class Link implements Sender {
       // Its timeout ends when a command is sent, and costs a timer for each.
       commandOptions: { timeout: undefined },
     });
-    this.#client.on('error', (error) => this.#lose(connectProblem(error, target.address, target.options)));
+    this.#client.on('error', (error) => this.#lose(this.#lossOf(error)));
   }
 
   /** Connects, and sees that the right server is there. Rejects with a {@link Problem}, or the signal's reason. */
@@ -107,7 +108,7 @@ export class Link implements Sender {
     try {
       return await this.#client.sendCommand<Reply>(command, as === 'bytes' ? this.#asBytes() : undefined);
     } catch (error) {
-      throw this.#lost ?? this.#problem(error);
+      throw this.#problem(error);
     } finally {
       if (--this.#unanswered === 0) clearTimeout(this.#stall);
       else this.#stall?.refresh();
@@ -135,11 +136,21 @@ export class Link implements Sender {
       throw this.#problem(error);
     }
     checkGreeting(await readGreeting(this), this.#target);
+    this.#isMade = true;
   }
 
   #problem(error: unknown): Problem {
-    if (error instanceof this.#redis.ErrorReply) return replyProblem(error);
-    return this.#lost ?? connectProblem(error, this.#target.address, this.#target.options);
+    if (!(error instanceof this.#redis.ErrorReply)) return this.#lost ?? this.#lossOf(error);
+    const problem = replyProblem(error);
+    // The server closes it then, a moment later.
+    if (problem.kind === 'size') this.#lose(problem);
+    return problem;
+  }
+
+  #lossOf(error: unknown): Problem {
+    const { address, options } = this.#target;
+    if (!this.#isMade) return connectProblem(error, address, options);
+    return new Problem('unreachable', `the connection to ${nameOf(address)} was lost`);
   }
 
   #giveUp(): void {

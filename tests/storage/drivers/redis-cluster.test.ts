@@ -1,0 +1,156 @@
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import type { StorageDriver } from '../../../src/storage/driver.ts';
+import { slotOf } from '../../../src/storage/drivers/redis/slots.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
+import { describeWith } from '../../support/services/programs.ts';
+import {
+  REDIS_PACKAGES,
+  REDIS_PROGRAMS,
+  type RedisServer,
+  startRedisCluster,
+  startSentinel,
+  until,
+} from '../../support/services/redis.ts';
+import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
+
+let opened: StorageDriver[] = [];
+afterEach(async () => {
+  for (const driver of opened) await driver.close();
+  opened = [];
+});
+
+async function open(options: object): Promise<StorageDriver> {
+  const driver = createDriver('redis', options);
+  opened.push(driver);
+  await driver.open(never);
+  return driver;
+}
+
+/** Of every node some. */
+const KEYS = Array.from({ length: 60 }, (_, i) => pageKey(i));
+const writes = () => KEYS.map((key) => ({ key, parts: [bytes(1000)] }));
+const isEvery = (results: readonly { status: string }[], ...words: string[]) =>
+  results.every((result) => words.includes(outcome(result)));
+
+describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () => {
+  let nodes: RedisServer[];
+  const addresses = () => nodes.map(({ port }) => `127.0.0.1:${port}`);
+  beforeAll(async () => {
+    nodes = await startRedisCluster();
+  }, 60_000);
+
+  /** The third of the slots that a node was given first. */
+  const nodeOf = (key: string) => Math.min(Math.floor(slotOf(`tierkv:${key}`) / 5461), 2);
+  const idOf = (node: RedisServer) => node.cli('CLUSTER', 'MYID');
+
+  test('one node of it is enough to find it, and keys go to all of them', async () => {
+    const driver = await open({ cluster: [addresses()[1]] });
+    expect(isEvery(await driver.write(writes(), never), 'stored')).toBe(true);
+    const sizes = await Promise.all(nodes.map((node) => node.cli('DBSIZE')));
+    expect(sizes.map(Number).every((size) => size > 0)).toBe(true);
+    expect(new Set(await listAll(driver))).toEqual(new Set(KEYS));
+    expect(isEvery(await driver.remove(KEYS, never), 'removed')).toBe(true);
+  });
+
+  test('a slot that has moved, and one that is moving, are followed; a listing does not go on over them', async () => {
+    const driver = await open({ cluster: addresses() });
+    const key = KEYS.find((each) => nodeOf(each) === 0)!;
+    const slot = String(slotOf(`tierkv:${key}`));
+    const [from, to] = [nodes[0]!, nodes[1]!];
+    const [fromId, toId] = [await idOf(from), await idOf(to)];
+    const listing = await driver.list!(undefined, never);
+    await to.cli('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    await from.cli('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    // On its way: what the old node does not have is asked for at the new one.
+    expect(await write(driver, key, bytes(10))).toEqual({ status: 'stored' });
+    expect(await to.cli('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe('1');
+    expect((await read(driver, key)).value).toEqual(bytes(10));
+    expect(await remove(driver, key)).toEqual({ status: 'removed' });
+    await write(driver, key, bytes(20));
+    for (const node of [to, from, nodes[2]!]) await node.cli('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    expect((await read(driver, key)).value).toEqual(bytes(20));
+    expect(await has(driver, key)).toEqual({ status: 'hit' });
+    await until(async () => {
+      await write(driver, key, bytes(20));
+      return driver.list!(listing.next, never).then(
+        () => false,
+        (error) => /slots of the cluster moved/.test(String(error)),
+      );
+    });
+    const other = await open({ cluster: addresses() });
+    expect(await listAll(other)).toContain(key);
+  });
+
+  test('while a node is gone the others answer for their keys, and it is used again when it is back', async () => {
+    const driver = await open({ cluster: addresses() });
+    await driver.write(writes(), never);
+    const own = KEYS.map((key) => nodeOf(key) === 2);
+    await nodes[2]!.stop();
+    const answers = await driver.has(KEYS, never);
+    expect(answers.map(outcome)).toEqual(own.map((isGone) => (isGone ? 'unreachable' : 'hit')));
+    const late = await open({ cluster: addresses() });
+    const found = await late.read(
+      KEYS.map((key) => ({ key, into: [Buffer.alloc(1000)] })),
+      never,
+    );
+    expect(found.map(outcome)).toEqual(own.map((isGone) => (isGone ? 'unreachable' : 'hit')));
+    nodes[2] = await nodes[2]!.again();
+    await until(async () => isEvery(await driver.write(writes(), never), 'stored'));
+    expect(isEvery(await late.has(KEYS, never), 'hit')).toBe(true);
+  });
+
+  test('a node that hangs holds up no keys of others, nor the end', async () => {
+    const driver = await open({ cluster: addresses() });
+    await driver.write(writes(), never);
+    nodes[2]!.signal('SIGSTOP');
+    try {
+      const leaving = new AbortController();
+      const waiting = driver.has(
+        KEYS.filter((key) => nodeOf(key) === 2),
+        leaving.signal,
+      );
+      const others = KEYS.filter((key) => nodeOf(key) !== 2);
+      expect(isEvery(await driver.has(others, never), 'hit')).toBe(true);
+      leaving.abort();
+      expect(isEvery(await waiting, 'aborted')).toBe(true);
+      await driver.close();
+    } finally {
+      nodes[2]!.signal('SIGCONT');
+    }
+  });
+});
+
+describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver with replicas', () => {
+  test('a master of a cluster that is lost is replaced by its replica', async () => {
+    const nodes = await startRedisCluster(1);
+    const driver = await open({ cluster: nodes.slice(0, 3).map(({ port }) => `127.0.0.1:${port}`) });
+    await driver.write(writes(), never);
+    await nodes[0]!.stop();
+    const again = () => driver.write(writes(), never);
+    expect(isEvery(await again(), 'stored', 'unreachable')).toBe(true);
+    await until(async () => isEvery(await again(), 'stored'));
+    expect(isEvery(await driver.has(KEYS, never), 'hit')).toBe(true);
+  }, 120_000);
+
+  test('a master that sentinels watch is found, and its successor when it is lost or steps down', async () => {
+    const { master, replica, sentinel, ask } = await startSentinel();
+    const settings = {
+      name: 'pages',
+      nodes: ['127.0.0.1:1', `127.0.0.1:${sentinel}`],
+      password: 'sentinel-secret',
+    };
+    const driver = await open({ sentinel: settings });
+    await driver.write(writes(), never);
+    expect(Number(await master.cli('DBSIZE'))).toBe(KEYS.length);
+    await until(async () => (await replica.cli('DBSIZE')) === String(KEYS.length));
+    await ask('SENTINEL', 'FAILOVER', 'pages');
+    await until(async () => (await replica.cli('ROLE')).startsWith('master'));
+    await until(async () => isEvery(await driver.write(writes(), never), 'stored'));
+    expect((await read(driver, KEYS[0]!)).value).toEqual(bytes(1000));
+    await until(async () => (await master.cli('ROLE')).startsWith('slave'));
+    await until(async () => (await ask('SENTINEL', 'REPLICAS', 'pages')).includes('master-link-status\nok'));
+    await replica.stop();
+    await until(async () => isEvery(await driver.write(writes(), never), 'stored'));
+    expect(await master.cli('ROLE')).toContain('master');
+  }, 120_000);
+});
