@@ -380,6 +380,33 @@ describe('connections:', () => {
     await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
   });
 
+  test('connections that the store has just ended, unseen, cost no call', async () => {
+    const fake = await start({ delayMs: 1 });
+    const driver = await open(fake);
+    const keys = Array.from({ length: 20 }, (_, i) => pageKey(i));
+    await driver.write(
+      keys.map((key) => ({ key, parts: [bytes(1000)] })),
+      never,
+    );
+    expect(await fake.connections()).toBe(20);
+    fake.endConnections();
+    // At once: nothing has been heard of it here.
+    expect(new Set((await driver.has(keys, never)).map(outcome))).toEqual(new Set(['hit']));
+    fake.endConnections();
+    expect((await driver.remove(keys, never)).map(outcome)).toEqual(keys.map(() => 'removed'));
+    fake.endConnections();
+    expect(await write(driver, 'a', bytes(3_000_000))).toEqual({ status: 'stored' });
+  });
+
+  test('a connection that is lost again and again is a failure', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = () => ({ kind: 'reset' });
+    fake.requests.length = 0;
+    expect(outcome((await read(driver, 'a')).result)).toBe('unreachable');
+    expect(count(fake, 'GET object')).toBe(2);
+  });
+
   test('a store that was away for a while is used again by itself', async () => {
     const fake = await start();
     const driver = await open(fake);
