@@ -37,16 +37,22 @@ export interface StorageDriver {
   readonly capabilities: Readonly<Capabilities>;
   /**
    * Makes it ready; no other call comes before. Throws `storage_failed` when it cannot, with a reason that names the
-   * option to change and no secret. A client library is loaded here, not before.
+   * option to change and no secret. A client library is loaded here, not before. Soon after its signal aborts it is open
+   * or throws. When it has thrown, only {@link close} comes.
    */
   open(signal: AbortSignal): Promise<void>;
-  /** Lets everything go, for good, also when {@link open} has not ended. Calls that still run fail with kind `closed`. Never throws. */
+  /**
+   * Lets everything go, for good: whatever comes later, {@link open} too, changes nothing, and every key fails with kind
+   * `closed`, as those of calls that still run do. May come at any time and more than once: before {@link open}, while
+   * it has not ended, at the same time as another one. When it has ended, no connection, no timer and no buffer is in
+   * use any more. Never throws.
+   */
   close(): Promise<void>;
   /** Whether values are there now. Changes nothing. */
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]>;
   /**
    * Reads values into the callers' buffers. After a failure of kind `size` they hold the value's beginning, as much as
-   * fits; after anything else but a `hit`, they hold anything.
+   * fits; after anything else but a `hit`, they hold anything. After a `hit`, what is beyond the value is as it was.
    */
   read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]>;
   /** Writes values. Whoever reads a key sees the old value or the new one, never a mixture. */
@@ -66,8 +72,10 @@ export interface StorageDriver {
 export interface Capabilities {
   /** Keys in one call, at most. */
   batch: number;
-  /** Bytes of one value, at most. */
+  /** Bytes of one value, at most. A larger one fails with kind `size`. */
   largestValue: number;
+  /** Characters of a key, at most, where a layer puts some of its own before it. Absent where it is 200. */
+  longestKey?: number;
   list: boolean;
   /** Seconds after which a value leaves by itself, since it was last written or read. Absent where it stays. */
   ttl?: number;
