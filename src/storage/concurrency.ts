@@ -36,12 +36,13 @@ export function keyedLock(): <T>(key: string, work: () => Promise<T>) => Promise
 
 /** The promise, or a rejection with the signal's reason as soon as it aborts; the work goes on. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
   try {
-    return await Promise.race([work, promise]);
+    // Also where it has aborted: what the work rejects with then must not be nobody's.
+    return await Promise.race([promise, work]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

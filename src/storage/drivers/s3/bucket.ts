@@ -145,6 +145,7 @@ export class Bucket {
   /** @param needs the permission of AWS for it */
   async #ask<T>(needs: string, signal: AbortSignal, request: Request<T>, isAgain = false): Promise<T> {
     try {
+      signal.throwIfAborted();
       // The SDK does not hear the signal before it has a key, for which it may have to ask.
       return await unlessAborted(request({ abortSignal: signal }), signal);
     } catch (error) {
