@@ -8,15 +8,14 @@ const KEY = { access_key_id: 'the-id', secret_access_key: 'the-secret' };
 
 const complete = await startFakeS3();
 const poor = await startFakeS3({ conditions: 'refused', batchDeletes: false });
-const ignorant = await startFakeS3({ conditions: 'ignored' });
 afterAll(async () => {
-  for (const fake of [complete, poor, ignorant]) await fake.stop();
+  for (const fake of [complete, poor]) await fake.stop();
 });
 
 let stores = 0;
-function s3({ port }: Pick<FakeS3, 'port'>, options: object = {}) {
+function s3({ port }: Pick<FakeS3, 'port'>) {
   const endpoint = `http://127.0.0.1:${port}`;
-  return createDriver('s3', { bucket: 'pages', endpoint, prefix: `test-${stores++}`, ...KEY, ...options });
+  return createDriver('s3', { bucket: 'pages', endpoint, prefix: `test-${stores++}`, ...KEY });
 }
 
 const all = LAYERS['all layers']!;
@@ -25,6 +24,3 @@ conformance('s3', () => s3(complete), {
 });
 conformance('s3 in all layers', () => all(s3(complete)));
 conformance('s3 where conditional writes and removals of many keys are refused', () => s3(poor));
-conformance('s3 where conditions are ignored, with one connection', () =>
-  s3(ignorant, { max_connections: 1 }),
-);

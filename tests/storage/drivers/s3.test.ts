@@ -166,6 +166,13 @@ describe('conditional writes:', () => {
     expect(fake.headers.filter((headers) => headers['if-none-match'])).toHaveLength(1);
   });
 
+  test('a store that ignores conditions overwrites the value, and that is what is said', async () => {
+    const driver = await open(await start({ conditions: 'ignored' }));
+    for (const seed of [1, 2])
+      expect(await write(driver, 'a', bytes(10, seed))).toEqual({ status: 'stored' });
+    expect((await read(driver, 'a')).value).toEqual(bytes(10, 2));
+  });
+
   test('where the key is being changed by another one the value is written', async () => {
     const fake = await start();
     const driver = await open(fake);
