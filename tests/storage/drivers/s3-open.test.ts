@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -195,29 +194,46 @@ describe('it does not open, and the reason names what to change:', () => {
 });
 
 describeWith(['openssl'], 'openssl', 's3 over TLS', () => {
-  async function tlsPort(): Promise<number> {
+  async function certificate(): Promise<{ key: Buffer; cert: Buffer }> {
     const folder = await temporaryFolder();
     const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
     await promisify(execFile)('openssl', [
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
       ...['-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost'],
     ]);
-    const options = { key: await readFile(key), cert: await readFile(cert) };
-    const server = createTlsServer(options, (_request, response) => response.end()).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ends.push(async () => server.close());
-    return (server.address() as { port: number }).port;
+    return { key: await readFile(key), cert: await readFile(cert) };
+  }
+
+  async function fakeWithTls(): Promise<FakeS3> {
+    const fake = await startFakeS3({ tls: await certificate() });
+    ends.push(() => fake.stop());
+    return fake;
   }
 
   test('a certificate that nobody signed is refused', async () => {
-    const reason = await reasonOf(s3({ endpoint: `https://127.0.0.1:${await tlsPort()}`, ...KEY }));
+    const reason = await reasonOf(s3({ endpoint: (await fakeWithTls()).endpoint, ...KEY }));
     expect(reason).toContain('is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)');
     expect(reason).toContain('NODE_EXTRA_CA_CERTS');
   });
 
   test('plain HTTP to a port with TLS is refused', async () => {
-    const reason = await reasonOf(s3({ endpoint: `http://127.0.0.1:${await tlsPort()}`, ...KEY }));
+    const { port } = await fakeWithTls();
+    const reason = await reasonOf(s3({ endpoint: `http://127.0.0.1:${port}`, ...KEY }));
     expect(reason).toContain("check 'endpoint', also whether it begins with http or https");
+  });
+
+  test('a value is protected by TLS alone, and comes back', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    const fake = await fakeWithTls();
+    const driver = s3({ endpoint: fake.endpoint, ...KEY });
+    await driver.open(never);
+    await write(driver, 'a', bytes(1_000_000));
+    expect((await read(driver, 'a', 1_000_000)).value?.equals(bytes(1_000_000))).toBe(true);
+    const { headers } = fake.last('PUT object');
+    expect(headers['x-amz-content-sha256']).toBe('UNSIGNED-PAYLOAD');
+    expect(headers.authorization).toContain('x-amz-content-sha256');
+    await driver.close();
+    await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
   });
 });
 

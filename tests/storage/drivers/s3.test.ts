@@ -166,6 +166,13 @@ describe('conditional writes:', () => {
     expect(fake.headers.filter((headers) => headers['if-none-match'])).toHaveLength(1);
   });
 
+  test('a store that ignores conditions overwrites the value, and that is what is said', async () => {
+    const driver = await open(await start({ conditions: 'ignored' }));
+    for (const seed of [1, 2])
+      expect(await write(driver, 'a', bytes(10, seed))).toEqual({ status: 'stored' });
+    expect((await read(driver, 'a')).value).toEqual(bytes(10, 2));
+  });
+
   test('where the key is being changed by another one the value is written', async () => {
     const fake = await start();
     const driver = await open(fake);
@@ -378,6 +385,33 @@ describe('connections:', () => {
     expect((await Promise.all(calls)).flat().map(outcome)).toEqual(['closed', 'closed', 'closed', 'closed']);
     expect(await listing).toContain('closed');
     await vi.waitFor(async () => expect(await fake.connections()).toBe(0));
+  });
+
+  test('connections that the store has just ended, unseen, cost no call', async () => {
+    const fake = await start({ delayMs: 1 });
+    const driver = await open(fake);
+    const keys = Array.from({ length: 20 }, (_, i) => pageKey(i));
+    await driver.write(
+      keys.map((key) => ({ key, parts: [bytes(1000)] })),
+      never,
+    );
+    expect(await fake.connections()).toBe(20);
+    fake.endConnections();
+    // At once: nothing has been heard of it here.
+    expect(new Set((await driver.has(keys, never)).map(outcome))).toEqual(new Set(['hit']));
+    fake.endConnections();
+    expect((await driver.remove(keys, never)).map(outcome)).toEqual(keys.map(() => 'removed'));
+    fake.endConnections();
+    expect(await write(driver, 'a', bytes(3_000_000))).toEqual({ status: 'stored' });
+  });
+
+  test('a connection that is lost again and again is a failure', async () => {
+    const fake = await start();
+    const driver = await open(fake);
+    fake.fault = () => ({ kind: 'reset' });
+    fake.requests.length = 0;
+    expect(outcome((await read(driver, 'a')).result)).toBe('unreachable');
+    expect(count(fake, 'GET object')).toBe(2);
   });
 
   test('a store that was away for a while is used again by itself', async () => {

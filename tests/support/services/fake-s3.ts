@@ -47,13 +47,15 @@ export interface FakeS3 {
   /** Asked for every request. */
   fault: (kind: string, key: string) => S3Fault | undefined;
   connections(): Promise<number>;
+  /** All of them, whatever is asked on them. */
+  endConnections(): void;
   /** With all connections, as if it was killed. */
   stop(): Promise<void>;
 }
 
 export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> {
   const { bucket = 'pages', conditions = 'kept', batchDeletes = true, delayMs = 0, tls } = options;
-  const fake: Omit<FakeS3, 'endpoint' | 'port' | 'last' | 'connections' | 'stop'> = {
+  const fake: Omit<FakeS3, 'endpoint' | 'port' | 'last' | 'connections' | 'endConnections' | 'stop'> = {
     objects: new Map(),
     requests: [],
     headers: [],
@@ -127,6 +129,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       new Promise<number>((resolve, reject) =>
         server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
       ),
+    endConnections: () => server.closeAllConnections(),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

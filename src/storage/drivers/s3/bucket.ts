@@ -4,6 +4,7 @@ import { unlessAborted } from '../../concurrency.ts';
 import type { Failed, Listing, Read, ReadResult, Write, WriteResult } from '../../driver.ts';
 import { isKey } from '../../keys.ts';
 import { failed } from '../../results.ts';
+import type { Connections } from './connections.ts';
 import { download } from './download.ts';
 import type { S3Options } from './options.ts';
 import type { Sdk } from './s3-client.ts';
@@ -20,14 +21,16 @@ const NEEDS = {
 export class Bucket {
   readonly #sdk: Sdk;
   readonly #client: S3Client;
+  readonly #connections: Connections;
   readonly #name: string;
   readonly #prefix: string;
   /** Until the store says that it has none. One that ignores them overwrites a value by the same value. */
   #hasConditions = true;
 
-  constructor(sdk: Sdk, client: S3Client, { bucket, prefix }: S3Options) {
+  constructor(sdk: Sdk, client: S3Client, connections: Connections, { bucket, prefix }: S3Options) {
     this.#sdk = sdk;
     this.#client = client;
+    this.#connections = connections;
     this.#name = bucket;
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   }
@@ -132,6 +135,7 @@ export class Bucket {
   /** Ends what is still asked. */
   close(): void {
     this.#client.destroy();
+    this.#connections.close();
   }
 
   #place(key: string): { Bucket: string; Key: string } {
@@ -139,16 +143,24 @@ export class Bucket {
   }
 
   /** @param needs the permission of AWS for it */
-  async #ask<T>(
-    needs: string,
-    signal: AbortSignal,
-    request: (options: { abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
+  async #ask<T>(needs: string, signal: AbortSignal, request: Request<T>, isAgain = false): Promise<T> {
     try {
+      signal.throwIfAborted();
       // The SDK does not hear the signal before it has a key, for which it may have to ask.
       return await unlessAborted(request({ abortSignal: signal }), signal);
     } catch (error) {
-      throw new S3Error(error, needs);
+      const problem = new S3Error(error, needs);
+      if (isAgain || signal.aborted || !isLost(problem)) throw problem;
     }
+    // A store ends connections that nobody uses, and one of those was used before that was seen.
+    this.#connections.dropIdle();
+    return await this.#ask(needs, signal, request, true);
   }
+}
+
+type Request<T> = (options: { abortSignal: AbortSignal }) => Promise<T>;
+
+/** Before an answer came: what was asked for may be asked for again, and then with a new connection. */
+function isLost({ status, code }: S3Error): boolean {
+  return status === undefined && ['ECONNRESET', 'EPIPE'].includes(code);
 }

@@ -1,6 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { unlessAborted } from '../../concurrency.ts';
 import { Bucket } from './bucket.ts';
+import { Connections } from './connections.ts';
 import { NO_KEY, notS3, reasonOf, silence } from './open-reasons.ts';
 import type { S3Options } from './options.ts';
 import { makeClient } from './s3-client.ts';
@@ -16,8 +17,9 @@ const PATIENCE_MS = 5000;
 export async function openBucket(options: S3Options, signal: AbortSignal): Promise<Bucket> {
   const sdk = await import('@aws-sdk/client-s3');
   signal.throwIfAborted();
-  const client = await makeClient(sdk, options);
-  const bucket = new Bucket(sdk, client, options);
+  const connections = new Connections(2 * options.max_connections);
+  const client = await makeClient(sdk, options, connections);
+  const bucket = new Bucket(sdk, client, connections, options);
   try {
     await findKey(client, signal);
     await ask(bucket, options, signal);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Connections } from './connections.ts';
 import type { S3Options } from './options.ts';
 
 /** The SDK's module, which is loaded when it is needed. */
@@ -10,8 +11,8 @@ const CONNECT_MS = 3000;
 const SILENCE_MS = 30_000;
 const REGION = 'us-east-1';
 
-/** A client that asks once, and waits for nothing but the store. Sends nothing yet. */
-export async function makeClient(sdk: Sdk, options: S3Options): Promise<S3Client> {
+/** Asks once, and waits for nothing but the store. Sends nothing yet. */
+export async function makeClient(sdk: Sdk, options: S3Options, connections: Connections): Promise<S3Client> {
   const { endpoint } = options;
   const region = options.region ?? (await regionOfSurroundings(sdk));
   const client = new sdk.S3Client({
@@ -25,7 +26,12 @@ export async function makeClient(sdk: Sdk, options: S3Options): Promise<S3Client
     responseChecksumValidation: 'WHEN_REQUIRED',
     // With it, each larger write would have a connection that is not used again, and wait for an answer first.
     expectContinueHeader: false,
-    requestHandler: requestHandler(options),
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: SILENCE_MS,
+      httpAgent: connections.plain,
+      httpsAgent: connections.secure,
+    },
   });
   changeRequests(client);
   return client;
@@ -40,16 +46,6 @@ function credentialsOf(options: S3Options): Pick<S3ClientConfig, 'credentials'> 
   if (accessKeyId === undefined || secretAccessKey === undefined) return {};
   return {
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
-  };
-}
-
-function requestHandler({ max_connections }: S3Options): S3ClientConfig['requestHandler'] {
-  const agent = { keepAlive: true, maxSockets: 2 * max_connections };
-  return {
-    connectionTimeout: CONNECT_MS,
-    socketTimeout: SILENCE_MS,
-    httpAgent: agent,
-    httpsAgent: agent,
   };
 }
 

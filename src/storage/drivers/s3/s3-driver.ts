@@ -1,7 +1,7 @@
 import { failure } from '../../../shared/errors.ts';
 import { totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
-import { limiter } from '../../concurrency.ts';
+import { limiter, unlessAborted } from '../../concurrency.ts';
 import type { Listing, StorageDriver } from '../../driver.ts';
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
@@ -72,7 +72,11 @@ export function s3Driver(options: S3Options): StorageDriver {
       try {
         if (!gate.isOpen) throw new Error('It is not open.');
         const both = AbortSignal.any([signal, gate.closing]);
-        const listing = await reading(() => opened().list(cursor, both));
+        both.throwIfAborted();
+        const listing = await unlessAborted(
+          reading(() => opened().list(cursor, both)),
+          both,
+        );
         removal.listed(listing.keys);
         return listing;
       } catch (error) {
