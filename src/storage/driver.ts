@@ -68,6 +68,8 @@ export interface Capabilities {
   batch: number;
   /** Bytes of one value, at most. */
   largestValue: number;
+  /** Characters of a key, at most, where a layer puts some of its own before it. Absent where it is 200. */
+  longestKey?: number;
   list: boolean;
   /** Seconds after which a value leaves by itself, since it was last written or read. Absent where it stays. */
   ttl?: number;

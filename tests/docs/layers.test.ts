@@ -16,6 +16,7 @@ const KNOWS: Record<string, string[]> = {
   transport: [],
   engine: [],
   models: [],
+  'storage-suite': ['storage'],
   storage: [],
   shared: [],
 };

@@ -1,4 +1,5 @@
 import type { StorageLayer } from '../driver.ts';
+import { LONGEST_KEY } from '../keys.ts';
 import { passThrough } from './pass-through.ts';
 
 /**
@@ -13,6 +14,10 @@ export function namespaceLayer(name: string): StorageLayer {
     const base = passThrough(driver);
     return {
       ...base,
+      capabilities: Object.freeze({
+        ...base.capabilities,
+        longestKey: (base.capabilities.longestKey ?? LONGEST_KEY) - prefix.length,
+      }),
       has: (keys, signal) => base.has(keys.map(full), signal),
       read: (reads, signal) =>
         base.read(
