@@ -13,6 +13,7 @@ export class SqlitePages {
   name = 'sqlite';
   capabilities = Object.freeze({ batch: 128, largestValue: LARGEST, list: true });
   #options;
+  #isClosed = false;
   #database;
   #statements;
 
@@ -26,6 +27,7 @@ export class SqlitePages {
   }
 
   async open() {
+    if (this.#isClosed) throw new Error('It was closed, which is for good.');
     // Somebody else may be writing: then SQLite waits so many milliseconds.
     const database = new DatabaseSync(this.#options.path, { timeout: 2000 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
@@ -41,6 +43,7 @@ export class SqlitePages {
   }
 
   async close() {
+    this.#isClosed = true;
     this.#database?.close();
     this.#database = undefined;
   }

@@ -48,14 +48,16 @@ const BACKENDS: Record<string, Backend> = {
   ),
 };
 
-/** Backends of SGLang's that have no client one can get, and what reaches the same medium. */
+/** Backends of SGLang's that have no client one can get here: what they are, and what does the same. */
 const WITHOUT_CLIENT: Record<string, string> = {
-  eic: "its client is not public. To share pages between servers, use 'file' on a mounted file system",
-  aibrix: "it has no client for Node.js. To share pages between servers, use 'file' on a mounted file system",
-  nixl: "it has no client for Node.js. For what its file plug-ins reach, use 'file' on the mounted file system",
-  simm: "its client is not public. To share pages between servers, use 'file' on a mounted file system",
-  mori: "it has no client for Node.js. To share pages between servers, use 'file' on a mounted file system",
+  eic: "the client of Volcano Engine's Elastic Instant Cache is not public. To share pages between servers, use 'redis'",
+  aibrix:
+    "AIBrix's stores, such as InfiniStore, have no client for Node.js. To share pages between servers, use 'redis'",
+  nixl: "NIXL has no library for Node.js. For what its file plug-ins reach, use 'file' on the mounted file system; for objects, use 's3'",
+  simm: "SiMM has no client for Node.js. For memory that servers share, use 'mooncake' or 'redis'",
+  mori: "MORI's memory pool has no client for Node.js. For memory that servers share, use 'mooncake' or 'redis'",
 };
+const PLUGIN = "A client of your own can be plugged in with 'dynamic'.";
 
 interface Backend {
   /** What it is, in a few words. */
@@ -105,7 +107,7 @@ export function createDriver(name: string, config: unknown, surroundings: Surrou
   if (found) return found.create(name, config, surroundings);
   const known = Object.keys(BACKENDS).join(', ');
   const reason = Object.hasOwn(WITHOUT_CLIENT, name)
-    ? `Storage backend '${name}' is not available: ${WITHOUT_CLIENT[name]}.`
+    ? `Storage backend '${name}' is not available: ${WITHOUT_CLIENT[name]}. ${PLUGIN}`
     : `There is no storage backend '${name}'; known are: ${known}.`;
   throw failure('storage_unknown_backend', { reason });
 }

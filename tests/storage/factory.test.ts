@@ -19,14 +19,28 @@ test('an unknown backend is refused with the names of the known ones', () => {
     );
 });
 
-test.each(['eic', 'aibrix', 'nixl', 'simm', 'mori'])('%s is refused with what to use instead', (name) => {
-  expect(() => createDriver(name, {})).toThrow(
-    expect.objectContaining({
-      code: 'storage_unknown_backend',
-      message: expect.stringMatching(new RegExp(`'${name}' is not available: .* 'file'`)),
-    }),
-  );
+test.each([
+  ['eic', ['redis']],
+  ['aibrix', ['redis']],
+  ['nixl', ['file', 's3']],
+  ['simm', ['mooncake', 'redis']],
+  ['mori', ['mooncake', 'redis']],
+])('%s is refused with what to use instead, which a plugin always is', (name, instead) => {
+  const message = refusalOf(name);
+  expect(message).toContain(`'${name}' is not available: `);
+  const named = [...message.matchAll(/'(\w+)'/g)].map(([, quoted]) => quoted);
+  expect(named).toEqual([name, ...instead, 'dynamic']);
 });
+
+function refusalOf(name: string): string {
+  try {
+    createDriver(name, {});
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'storage_unknown_backend' });
+    return (error as Error).message;
+  }
+  return expect.unreachable('it is available');
+}
 
 test.each<[unknown, string]>([
   [

@@ -4,6 +4,7 @@ import { systemClock } from '../../../src/shared/clock.ts';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { MooncakeDriver } from '../../../src/storage/drivers/mooncake/mooncake-driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
+import type { SuiteOptions } from '../../../src/storage-suite/index.ts';
 import { FakeMooncake, type Fault } from '../../support/services/fake-mooncake.ts';
 import { freePorts } from '../../support/services/service.ts';
 import { conformance } from '../conformance/conformance.ts';
@@ -24,8 +25,14 @@ async function fakeService(port?: number): Promise<FakeMooncake> {
 }
 
 const make = async () => createDriver('mooncake', { url: (await fakeService()).url });
-conformance('mooncake', make);
-conformance('mooncake in all layers', async () => LAYERS['all layers']!(await make()));
+const makeThrough: SuiteOptions['makeThrough'] = async (proxy) => {
+  const { host, port } = await proxy({ host: '127.0.0.1', port: (await fakeService()).port });
+  return createDriver('mooncake', { url: `http://${host}:${port}` });
+};
+conformance('mooncake', make, { makeThrough });
+conformance('mooncake in all layers', async () => LAYERS['all layers']!(await make()), {
+  makeThrough: async (proxy) => LAYERS['all layers']!(await makeThrough(proxy)),
+});
 
 conformance('mooncake with leases', async () => {
   const fake = await fakeService();

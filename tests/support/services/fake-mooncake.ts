@@ -45,7 +45,10 @@ export class FakeMooncake {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    server.on('request', (request, response) => void this.#answer(request, response));
+    server.on('request', (request, response) => {
+      // Whoever asked is gone.
+      this.#answer(request, response).catch(() => response.destroy());
+    });
   }
 
   /** @param port of loopback; 0 takes any */
