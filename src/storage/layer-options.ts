@@ -100,9 +100,6 @@ export const LayerOptions = Type.Object(
   strict,
 );
 
-/** Backends that count by themselves, and their option for it. */
-const OWN_QUOTA: Record<string, string> = { file: 'max_size' };
-
 /** Takes the options of layers out of a configuration; the backend sees the rest. */
 export function splitLayerOptions(config: Readonly<Record<string, unknown>>): {
   layers: Record<string, unknown>;
@@ -158,9 +155,6 @@ export function layerSettings(backend: string, given: Readonly<Record<string, un
     throw wrong('compress', 'needs zstd, which Node.js has from version 22.15 on');
   const bytes = options.quota === undefined ? undefined : bytesOf(options.quota);
   if (bytes === 0) throw wrong('quota', 'must be more than nothing');
-  const own = Object.hasOwn(OWN_QUOTA, backend) ? OWN_QUOTA[backend] : undefined;
-  if (bytes !== undefined && own)
-    throw wrong('quota', `is not for this backend, which counts by itself: use '${own}'`);
   return {
     breaker: breaker === false ? undefined : options.breaker,
     compress: options.compress,

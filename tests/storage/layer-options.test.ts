@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import type { Failure } from '../../src/shared/errors.ts';
 import { createBackend } from '../../src/storage/create-backend.ts';
 import { listBackends } from '../../src/storage/factory.ts';
-import { LayerOptions } from '../../src/storage/layer-options.ts';
+import { LayerOptions, layerSettings } from '../../src/storage/layer-options.ts';
 import { describeOptions } from '../../src/storage/option-texts.ts';
 
 const KEY = 'ab'.repeat(32);
 const PLACE = {
   rank: 3,
   host: 'node-a',
-  environment: { KEY, OLD: 'cd'.repeat(32), SHORT: 'abcdef', QUOTA: '2GB' },
+  environment: { KEY, OLD: 'cd'.repeat(32), SHORT: 'abcdef' },
 };
 
 const layersOf = (config: object, backend = 'memory') =>
@@ -60,7 +60,6 @@ test('options of layers are taken out before the backend sees the rest, whatever
     breaker: false,
     compress: true,
     encrypt: { key: { env: 'KEY' }, old_keys: [{ env: 'OLD' }], old_key_files: ['/keys/{host}-{rank}'] },
-    quota: { env: 'QUOTA' },
   };
   const { layers, secrets } = createBackend('memory', config, PLACE);
   expect(layers).toEqual({
@@ -71,11 +70,10 @@ test('options of layers are taken out before the backend sees the rest, whatever
       { option: 'encrypt.old_keys.0', text: PLACE.environment.OLD },
       { option: 'encrypt.old_key_files.0', file: '/keys/node-a-3' },
     ],
-    quota: 2_000_000_000,
+    quota: undefined,
   });
   expect(secrets).toContain(KEY);
-  const { quota: _, ...others } = config;
-  expect(createBackend('file', { path: '/nowhere', ...others }, PLACE).driver.name).toBe('file');
+  expect(createBackend('file', { path: '/nowhere', ...config }, PLACE).driver.name).toBe('file');
 });
 
 test.each<[object, string, RegExp]>([
@@ -101,6 +99,11 @@ test.each<[object, string, RegExp]>([
   expect(message).toContain(`'${path}'`);
   expect(message).toMatch(expected);
   expect(message).not.toContain(KEY);
+});
+
+test('a quota is a number of bytes or a text', () => {
+  expect(layerSettings('other', { quota: '2GB' }).quota).toBe(2_000_000_000);
+  expect(layerSettings('other', { quota: 4096 }).quota).toBe(4096);
 });
 
 test('a quota for a backend that counts by itself is refused, naming that option', () => {

@@ -2,7 +2,7 @@ import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
-import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
 import { compressLayer } from '../../../src/storage/layers/compress/compress-layer.ts';
 import { PACK_BYTES, packHeader } from '../../../src/storage/layers/compress/packed-value.ts';
 import { bytes, never, outcome, pageKey, read, write } from '../support/calls.ts';
@@ -11,7 +11,7 @@ import { tamper } from '../support/faulty-driver.ts';
 const KEY = pageKey(1);
 const TEXT = Buffer.from('the same words again and again, '.repeat(2000));
 
-async function compressed(store: StorageDriver = memoryDriver()) {
+async function compressed(store: StorageDriver = createDriver('memory', {})) {
   const driver = compressLayer({ level: 3 })(store);
   await driver.open(never);
   return { driver, store };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StorageDriver, StorageErrorKind } from '../../../src/storage/driver.ts';
-import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
 import { passThrough } from '../../../src/storage/layers/pass-through.ts';
 import { quotaLayer } from '../../../src/storage/layers/quota/quota-layer.ts';
 import { failed } from '../../../src/storage/results.ts';
@@ -10,7 +10,7 @@ import { bytes, has, listAll, never, outcome, read, remove, write } from '../sup
 const QUOTA = 10_000;
 const key = (i: number) => `m/${i}`;
 
-async function limited(store: StorageDriver = memoryDriver(), quota = QUOTA) {
+async function limited(store: StorageDriver = createDriver('memory', {}), quota = QUOTA) {
   const driver = quotaLayer({ bytes: quota, prefix: 'm/' })(store);
   await driver.open(never);
   return { driver, store };
@@ -38,7 +38,7 @@ test('what was not used for the longest time goes when room is needed', async ()
 });
 
 test('what is there at start counts, and what is too much goes before anything is written', async () => {
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   await store.open(never);
   for (let i = 0; i < 300; i++) await write(store, key(i), bytes(100));
   const { driver } = await limited(store);
@@ -68,7 +68,7 @@ test('a value larger than the quota is refused by its size, and nothing goes for
 
 test('values that cannot be removed are counted and passed over', async () => {
   const stuck = new Set([key(0), key(1), key(5)]);
-  const base = passThrough(memoryDriver());
+  const base = passThrough(createDriver('memory', {}));
   const { driver } = await limited({
     ...base,
     remove: async (keys, signal) => {
@@ -88,7 +88,7 @@ test('values that cannot be removed are counted and passed over', async () => {
 
 test('when nothing can be removed writes fail with full, until something can', async () => {
   let isStuck = true;
-  const base = passThrough(memoryDriver());
+  const base = passThrough(createDriver('memory', {}));
   const { driver, store } = await limited({
     ...base,
     remove: (keys, signal) =>
@@ -104,7 +104,7 @@ test('when nothing can be removed writes fail with full, until something can', a
 });
 
 test('a store that lists no sizes is refused, naming the option', async () => {
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   await store.open(never);
   await write(store, key(0), bytes(10));
   const nameless: StorageDriver = {
@@ -122,7 +122,7 @@ test('a store that lists no sizes is refused, naming the option', async () => {
 
 test('a store that cannot be counted takes no writes, is read from, and takes them once it can be', async () => {
   let calls = 0;
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const { driver } = await limited({
     ...passThrough(store),
     list: async (cursor, signal) => {
@@ -146,7 +146,7 @@ test('after a write of which nobody knows what became of it, the value counts', 
     ['denied', 0],
   ] as const) {
     const { driver } = await limited({
-      ...passThrough(memoryDriver()),
+      ...passThrough(createDriver('memory', {})),
       write: async (writes) => writes.map(() => failed(kind as StorageErrorKind, 'as planned')),
     });
     expect(outcome(await write(driver, key(0), bytes(1000)))).toBe(kind);
@@ -158,7 +158,7 @@ test('after a write of which nobody knows what became of it, the value counts', 
 });
 
 test('an answer that comes late says nothing of a value that was written meanwhile', async () => {
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const base = passThrough(store);
   const { promise, resolve } = Promise.withResolvers<void>();
   const { driver } = await limited({
@@ -181,7 +181,7 @@ test('an answer that comes late says nothing of a value that was written meanwhi
 test('as long as a write that was given up may still happen, its room stays taken', async () => {
   const { promise: settled, resolve } = Promise.withResolvers<void>();
   const { driver } = await limited({
-    ...passThrough(memoryDriver()),
+    ...passThrough(createDriver('memory', {})),
     write: async (writes) => writes.map(() => ({ ...failed('timeout', 'late'), settled })),
   });
   await write(driver, key(0), bytes(1000));
@@ -210,7 +210,7 @@ test('what others removed and wrote is noticed: when it is asked for, and when t
 });
 
 test('a call that is aborted while it waits for room ends, and takes none', async () => {
-  const base = passThrough(memoryDriver());
+  const base = passThrough(createDriver('memory', {}));
   const { promise: counted, resolve } = Promise.withResolvers<void>();
   let calls = 0;
   const { driver } = await limited({
@@ -230,7 +230,7 @@ test('a call that is aborted while it waits for room ends, and takes none', asyn
 });
 
 test('it waits for nothing after it is closed', async () => {
-  const base = passThrough(memoryDriver());
+  const base = passThrough(createDriver('memory', {}));
   let calls = 0;
   const { driver } = await limited({
     ...base,
@@ -277,7 +277,7 @@ test('O5: the store is never above the quota, whatever is called at the same tim
   const groups = fc.array(fc.array(ACTION, { minLength: 1, maxLength: 5 }), { maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(groups, faults, fc.nat(20), async (all, planned, atStart) => {
-      const store = memoryDriver();
+      const store = createDriver('memory', {});
       await store.open(never);
       for (let i = 0; i < atStart; i++) await write(store, key(i % KEYS), bytes(400));
       const faultsLeft = [...planned];
@@ -351,7 +351,7 @@ test('O5: the store is never above the quota, whatever is called at the same tim
 });
 
 test('O5: several writers of one store are above their quota by a sixteenth each at most, and a moment’s writes', async () => {
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const drivers = await Promise.all(
     [1, 2, 3].map(
       async () => (await limited({ ...passThrough(store), close: async () => {} }, 100_000)).driver,
