@@ -1,8 +1,12 @@
+import { failure } from '../shared/errors.ts';
 import type { StorageDriver } from './driver.ts';
-import { createDriver, type Surroundings } from './factory.ts';
+import { createDriver, listBackends, type Surroundings } from './factory.ts';
 import { layerSettings, refuseLiteralKeys, splitLayerOptions } from './layer-options.ts';
 import { type ConfigPlace, resolveConfig } from './resolve-config.ts';
 import type { LayerSettings } from './stack.ts';
+
+/** What backends that keep a quota by themselves call it. */
+const OWN_QUOTA = 'max_size';
 
 export interface CreatedBackend {
   /** Not open yet. */
@@ -29,5 +33,14 @@ export function createBackend(
   const { config, secrets } = resolveConfig(name, given, place);
   const { layers, own } = splitLayerOptions(config);
   const driver = createDriver(name, own, surroundings);
+  if (layers.quota !== undefined && hasOption(name, OWN_QUOTA)) {
+    const expected = `is not for this backend, which counts by itself: use '${OWN_QUOTA}'`;
+    throw failure('storage_config', { backend: name, path: 'quota', expected });
+  }
   return { driver, layers: layerSettings(name, layers), secrets };
+}
+
+function hasOption(backend: string, option: string): boolean {
+  const { options } = listBackends().find(({ name }) => name === backend) ?? {};
+  return option in ((options as { properties?: object } | undefined)?.properties ?? {});
 }

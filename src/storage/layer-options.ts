@@ -35,7 +35,7 @@ const BreakerOptions = Type.Object(
   },
   {
     ...strict,
-    description: 'When a store that fails is left alone. `false`: by hand only.',
+    description: 'When a store that fails is left alone; false is by hand only.',
     default: {},
   },
 );
@@ -51,7 +51,7 @@ const CompressOptions = Type.Object(
   },
   {
     ...strict,
-    description: 'Compresses pages, those that it makes smaller by 5 %. `true`: with the defaults.',
+    description: 'Compresses pages, those that it makes smaller by 5 %; true takes the defaults.',
     absent: 'pages are stored as they are',
   },
 );
@@ -99,9 +99,6 @@ export const LayerOptions = Type.Object(
   },
   strict,
 );
-
-/** Backends that count by themselves, and their option for it. */
-const OWN_QUOTA: Record<string, string> = { file: 'max_size', lmdb: 'max_size', memory: 'max_size' };
 
 /** Takes the options of layers out of a configuration; the backend sees the rest. */
 export function splitLayerOptions(config: Readonly<Record<string, unknown>>): {
@@ -158,9 +155,6 @@ export function layerSettings(backend: string, given: Readonly<Record<string, un
     throw wrong('compress', 'needs zstd, which Node.js has from version 22.15 on');
   const bytes = options.quota === undefined ? undefined : bytesOf(options.quota);
   if (bytes === 0) throw wrong('quota', 'must be more than nothing');
-  const own = Object.hasOwn(OWN_QUOTA, backend) ? OWN_QUOTA[backend] : undefined;
-  if (bytes !== undefined && own)
-    throw wrong('quota', `is not for this backend, which counts by itself: use '${own}'`);
   return {
     breaker: breaker === false ? undefined : options.breaker,
     compress: options.compress,

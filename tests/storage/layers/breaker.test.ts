@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/engine/simulated/virtual-clock.ts';
 import type { StorageErrorKind } from '../../../src/storage/driver.ts';
-import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
+import { createDriver } from '../../../src/storage/factory.ts';
 import type { BreakerSettings } from '../../../src/storage/layers/breaker/breaker.ts';
 import { breakerAround } from '../../../src/storage/layers/breaker/breaker-layer.ts';
 import { deadlineLayer } from '../../../src/storage/layers/deadline.ts';
@@ -17,7 +17,7 @@ const OTHER_KINDS: StorageErrorKind[] = ['full', 'closed', 'aborted', 'skipped',
 /** A store that does as it is told, behind a breaker on a clock that moves only when told to. */
 async function broken(settings: BreakerSettings | null = SETTINGS) {
   const clock = new VirtualClock();
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const base = passThrough(store);
   const plan = { kind: undefined as StorageErrorKind | undefined, calls: [] as string[] };
   const each = <R>(name: string, items: readonly unknown[], call: () => Promise<R[]>) => {
@@ -126,7 +126,7 @@ test.each(['full', 'denied'] as const)(
 );
 
 test('one key that is answered shows that the store is there', async () => {
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const { driver, breaker } = breakerAround(
     {
       ...passThrough(store),
@@ -196,7 +196,7 @@ test('chance makes a wait shorter, by half of it at most', async () => {
   for (const random of [0, 0.5, 0.999]) {
     const clock = new VirtualClock();
     const { driver, breaker } = breakerAround(
-      { ...passThrough(memoryDriver()), has: async (keys) => keys.map(() => failed('io', 'no')) },
+      { ...passThrough(createDriver('memory', {})), has: async (keys) => keys.map(() => failed('io', 'no')) },
       { clock, settings: SETTINGS, random: () => random },
     );
     await driver.open(never);
@@ -214,7 +214,7 @@ test('chance makes a wait shorter, by half of it at most', async () => {
 
 test('a store that hangs is left alone after a few deadlines, and asked again by itself', async () => {
   const clock = new VirtualClock();
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   let hangs = true;
   const milliseconds = { open: 100, close: 100, has: 100, read: 100, write: 100, remove: 100, list: 100 };
   const timed = deadlineLayer({ clock, milliseconds })({
@@ -244,7 +244,7 @@ test('a call that began before it opened says nothing once it has closed again',
   const clock = new VirtualClock();
   const { driver, breaker } = breakerAround(
     {
-      ...passThrough(memoryDriver()),
+      ...passThrough(createDriver('memory', {})),
       has: async (keys) => keys.map(() => (keys[0] === 'a' ? failed('io', 'no') : { status: 'miss' })),
       read: async (reads) => {
         await new Promise<void>((resolve) => waiting.push(resolve));

@@ -4,7 +4,6 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
-import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { encryptLayer } from '../../../src/storage/layers/encrypt/encrypt-layer.ts';
 import type { KeySource } from '../../../src/storage/layers/encrypt/key-ring.ts';
@@ -21,7 +20,7 @@ const source = (seed: number): KeySource => ({
 const KEY = pageKey(1);
 const VALUE = bytes(2000);
 
-async function encrypted(keys: KeySource[] = [source(1)], store: StorageDriver = memoryDriver()) {
+async function encrypted(keys: KeySource[] = [source(1)], store: StorageDriver = createDriver('memory', {})) {
   const unknown: string[] = [];
   const driver = encryptLayer({ keys, onUnknownKey: (key) => unknown.push(key) })(store);
   await driver.open(never);
@@ -181,7 +180,7 @@ test('lists tell how long values are without what stands before them', async () 
 
 test('keys may be hexadecimal or base64, from a file too, with an end of line', async () => {
   const key = randomBytes(32);
-  const store = memoryDriver();
+  const store = createDriver('memory', {});
   const texts = [
     key.toString('hex'),
     key.toString('hex').toUpperCase(),
@@ -229,7 +228,7 @@ test.each<[string, string, number, RegExp]>([
 test('a key file that is not there is refused, and the store is not opened', async () => {
   let opened = false;
   const store = {
-    ...passThrough(memoryDriver()),
+    ...passThrough(createDriver('memory', {})),
     open: async () => {
       opened = true;
     },
