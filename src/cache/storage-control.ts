@@ -1,5 +1,4 @@
 import type { Attachment } from '../controller/attachment.ts';
-import type { Cleared } from '../controller/clear-store.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import { redactConfig } from '../shared/secrets.ts';
 import type {
@@ -10,6 +9,7 @@ import type {
   StorageSettings,
   StorageStatus,
 } from '../shared/storage-messages.ts';
+import type { Cleared } from '../storage/maintenance/clear-store.ts';
 import type { CachePolicies } from './create-cache.ts';
 import { parseStorageConfig } from './storage-config.ts';
 import { planStorage, type StoragePlan } from './storage-plan.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
-import type { StorageDriver } from './driver.ts';
+import type { StorageDriver, StorageLayer } from './driver.ts';
 import { type DeadlineOptions, deadlineLayer } from './layers/deadline.ts';
 import { type IntegrityOptions, integrityLayer } from './layers/integrity.ts';
 import { namespaceLayer } from './layers/namespace.ts';
@@ -31,13 +31,18 @@ export interface StorageStack {
   pages: StorageDriver;
 }
 
+/** The layers that a store has whatever model is served: for who looks at it without one, as the commands do. */
+export function storeLayers(options: DeadlineOptions): StorageLayer {
+  return deadlineLayer(options);
+}
+
 /**
  * A driver with every layer around it, in the one order that is right: deadlines next to the driver, so that no layer
  * meets a broken one; headers inside of the namespace, so that they name the key as the store has it; and the observer
  * outside, where it sees timeouts, and rejected pages as the misses that they are to callers.
  */
 export function storageStack(driver: StorageDriver, options: StackOptions): StorageStack {
-  const store = deadlineLayer(options)(driver);
+  const store = storeLayers(options)(driver);
   const named = namespaceLayer(options.namespace)(integrityLayer(options)(store));
   return { store, pages: observeLayer(options.observer, options.clock)(named) };
 }

@@ -1,0 +1,95 @@
+import type { StorageDriver, Usage } from '../driver.ts';
+import { type Entry, portions } from './listing.ts';
+import { PageReader } from './page-reader.ts';
+import { modelOf } from './pages.ts';
+import { INTERRUPTED, type KeyProblem, Trouble } from './trouble.ts';
+import { workThrough } from './work-through.ts';
+
+export interface StoreStat {
+  /** In the order of their fingerprints. */
+  models: ModelStat[];
+  pages: number;
+  /** As the store keeps them; null where it does not tell that of every page. */
+  bytes: number | null;
+  /** Values that are no pages. Nothing else is known of them. */
+  others: number;
+  /** What the store itself says; null where it does not. */
+  usage: Usage | null;
+  /** Pages whose length could not be read. */
+  failed: KeyProblem[];
+  /** Why this is not all; null when it is. */
+  problem: string | null;
+}
+
+export interface ModelStat {
+  /** The fingerprint of the model, which is the namespace of its pages. */
+  model: string;
+  pages: number;
+  bytes: number | null;
+}
+
+export interface StatOptions {
+  signal: AbortSignal;
+  /** Whether pages are read where the list does not tell their length. */
+  read?: boolean;
+  onProgress?: (pages: number) => void;
+}
+
+const PARALLEL = 16;
+
+/** Counts what a store holds. Never rejects, and changes nothing. */
+export async function statStore(store: StorageDriver, options: StatOptions): Promise<StoreStat> {
+  const { signal, read = false, onProgress } = options;
+  const models = new Map<string, ModelStat>();
+  const trouble = new Trouble();
+  const reader = new PageReader(store);
+  const both = AbortSignal.any([signal, trouble.enough]);
+  let [pages, others] = [0, 0];
+
+  async function* entries(): AsyncGenerator<Entry> {
+    for await (const portion of portions(store, both)) yield* portion;
+  }
+
+  async function count(entry: Entry): Promise<void> {
+    const model = modelOf(entry.key);
+    if (model === undefined) return void others++;
+    const bytes = entry.bytes ?? (read ? await lengthOf(entry) : null);
+    if (bytes === 'gone' || both.aborted) return;
+    const counted = models.get(model) ?? { model, pages: 0, bytes: 0 };
+    models.set(model, counted);
+    counted.pages++;
+    counted.bytes = counted.bytes === null || bytes === null ? null : counted.bytes + bytes;
+    onProgress?.(++pages);
+  }
+
+  const lengthOf = (entry: Entry) =>
+    reader.read(entry, both, (outcome) => {
+      if (outcome.kind === 'failed') {
+        if (both.aborted) return null;
+        trouble.failure(entry.key, outcome.error);
+        trouble.setback(outcome.error);
+        return null;
+      }
+      trouble.well();
+      return outcome.kind === 'gone' ? outcome.kind : outcome.bytes;
+    });
+
+  try {
+    await workThrough(entries(), read ? PARALLEL : 1, count);
+  } catch (error) {
+    trouble.end(error);
+  }
+  const sorted = [...models.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
+  return {
+    models: sorted,
+    pages,
+    bytes: sorted.reduce<number | null>(
+      (sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes),
+      0,
+    ),
+    others,
+    usage: store.usage?.() ?? null,
+    failed: trouble.shown,
+    problem: trouble.problem ?? (signal.aborted ? INTERRUPTED : null),
+  };
+}
