@@ -1,3 +1,4 @@
+import { systemClock } from '../../shared/clock.ts';
 import { failure } from '../../shared/errors.ts';
 import type { ClearScope } from '../../shared/storage-messages.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -72,7 +73,9 @@ async function isWanted(
 ): Promise<boolean> {
   const line = new WorkLine(`count ${backend}`);
   const onProgress = (pages: number) => line.update({ pages });
-  const { models, problem } = await statStore(store, { signal, onProgress }).finally(() => line.end());
+  const { models, problem } = await statStore(store, { clock: systemClock, signal, onProgress }).finally(() =>
+    line.end(),
+  );
   if (problem !== null) throw failure('storage_failed', { backend, reason: problem });
   const going = models.filter((counted) => model === undefined || counted.model === model);
   const pages = going.reduce((sum, counted) => sum + counted.pages, 0);

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { systemClock } from '../../shared/clock.ts';
 import { cannotList } from '../../storage/maintenance/listing.ts';
 import { type StoreStat, statStore } from '../../storage/maintenance/stat-store.ts';
 import { endedBadly, interruptible } from '../interrupt.ts';
@@ -31,7 +32,7 @@ export function addStat(storage: Command): void {
         withOpenStore(named, signal, (store) => {
           const line = new WorkLine(`stat ${backend}`);
           const onProgress = (pages: number) => line.update({ pages });
-          return statStore(store, { signal, read, onProgress }).finally(() => line.end());
+          return statStore(store, { clock: systemClock, signal, read, onProgress }).finally(() => line.end());
         }),
       );
       if (json) printJson({ backend, ...stat });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { systemClock } from '../../shared/clock.ts';
 import { failure } from '../../shared/errors.ts';
 import { defaultFolder } from '../../storage/drivers/file/options.ts';
 import { type FolderReport, requireFolder, tidyFolder } from '../../storage/drivers/file/tidy.ts';
@@ -58,7 +59,9 @@ async function verify(named: NamedStore, keep: boolean, signal: AbortSignal): Pr
     const line = new WorkLine(`verify ${backend}`);
     const onProgress = line.update.bind(line);
     const counting = line.expect(store);
-    const checked = await verifyStore(store, { signal, keep, onProgress }).finally(() => line.end());
+    const checked = await verifyStore(store, { clock: systemClock, signal, keep, onProgress }).finally(() =>
+      line.end(),
+    );
     await counting;
     return checked;
   });

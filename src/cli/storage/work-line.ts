@@ -32,7 +32,7 @@ export class WorkLine {
   /** Counts the pages of the store meanwhile, where somebody sees it. */
   async expect(store: StorageDriver, model?: string): Promise<void> {
     if (!this.#line.isShown) return;
-    const { models, problem } = await statStore(store, { signal: this.#counting.signal });
+    const { models, problem } = await statStore(store, { clock: this.#clock, signal: this.#counting.signal });
     const wanted = models.filter((counted) => model === undefined || counted.model === model);
     if (problem === null) this.#total = wanted.reduce((sum, { pages }) => sum + pages, 0);
   }

@@ -4,6 +4,7 @@ import type { Damage } from '../layers/integrity.ts';
 import { type Entry, portions } from './listing.ts';
 import { type PageOutcome, PageReader } from './page-reader.ts';
 import { modelOf } from './pages.ts';
+import { Patience } from './patience.ts';
 import { RateLimit } from './rate-limit.ts';
 import { INTERRUPTED, type KeyProblem, Trouble } from './trouble.ts';
 import { workThrough } from './work-through.ts';
@@ -78,7 +79,9 @@ class Migration {
   readonly #backReader: PageReader;
   readonly #rate: RateLimit;
   readonly #trouble = new Trouble();
-  readonly #signal: AbortSignal;
+  #patience: Patience;
+  /** Aborts when the work ends, or this pass over the pages. */
+  #signal: AbortSignal;
   readonly #counts = { copied: 0, bytes: 0, alreadyThere: 0, damaged: 0, gone: 0, others: 0 };
   readonly #reasons: Partial<Record<Damage, number>> = {};
   /** What failed and may do better later, by key. */
@@ -91,15 +94,21 @@ class Migration {
     this.#reader = new PageReader(source);
     this.#backReader = new PageReader(target);
     this.#rate = new RateLimit(options.clock, options.rate ?? Number.POSITIVE_INFINITY);
-    this.#signal = AbortSignal.any([options.signal, this.#trouble.enough]);
+    this.#patience = new Patience(options.clock);
+    this.#signal = AbortSignal.any([options.signal, this.#patience.over]);
   }
 
   async run(): Promise<MigrateReport> {
+    const { clock, signal } = this.#options;
     try {
       await this.#copyAll(this.#missing());
+      if (this.#patience.over.aborted) this.#trouble.end(this.#patience.reason);
       for (const milliseconds of AGAIN_AFTER_MS) {
         if (this.#again.size === 0 || this.#signal.aborted) break;
-        await this.#options.clock.sleep(milliseconds, this.#signal);
+        await clock.sleep(milliseconds, signal);
+        // Those that never come follow each other now, which says nothing of the store.
+        this.#patience = new Patience(clock);
+        this.#signal = AbortSignal.any([signal, this.#patience.over]);
         await this.#copyAll([...this.#again.values()].map(({ entry }) => entry));
       }
     } catch (error) {
@@ -111,7 +120,7 @@ class Migration {
       reasons: this.#reasons,
       failedPages: this.#trouble.failed,
       failed: this.#trouble.shown,
-      problem: this.#trouble.problem ?? (this.#options.signal.aborted ? INTERRUPTED : null),
+      problem: this.#trouble.problem ?? (signal.aborted ? INTERRUPTED : null),
     };
   }
 
@@ -141,13 +150,14 @@ class Migration {
 
   #copyAll(entries: AsyncIterable<Entry> | Iterable<Entry>): Promise<void> {
     return workThrough(entries, PARALLEL, async (entry) => {
+      await this.#patience.ready();
       if (this.#signal.aborted) return;
       const error = await this.#reader.read(entry, this.#signal, (outcome) => this.#copy(entry, outcome));
       // What the end of the work cut short has not failed: the next run finds it.
       if (this.#signal.aborted && error) return;
       this.#again.delete(entry.key);
       if (error) this.#failed(entry, error);
-      else this.#trouble.well();
+      else this.#patience.well();
       this.#tell();
     });
   }
@@ -194,7 +204,7 @@ class Migration {
     const isFinal = FINAL.has(error.kind) || this.#again.size >= MOST_AGAIN;
     if (isFinal) this.#trouble.failure(entry.key, error);
     else this.#again.set(entry.key, { entry, error });
-    this.#trouble.setback(error);
+    this.#patience.setback(error, this.#signal);
   }
 
   #tell(): void {

@@ -1,7 +1,9 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { StorageDriver, Usage } from '../driver.ts';
 import { type Entry, portions } from './listing.ts';
 import { PageReader } from './page-reader.ts';
 import { modelOf } from './pages.ts';
+import { Patience } from './patience.ts';
 import { INTERRUPTED, type KeyProblem, Trouble } from './trouble.ts';
 import { workThrough } from './work-through.ts';
 
@@ -29,6 +31,7 @@ export interface ModelStat {
 }
 
 export interface StatOptions {
+  clock: Clock;
   signal: AbortSignal;
   /** Whether pages are read where the list does not tell their length. */
   read?: boolean;
@@ -39,11 +42,12 @@ const PARALLEL = 16;
 
 /** Counts what a store holds. Never rejects, and changes nothing. */
 export async function statStore(store: StorageDriver, options: StatOptions): Promise<StoreStat> {
-  const { signal, read = false, onProgress } = options;
+  const { clock, signal, read = false, onProgress } = options;
   const models = new Map<string, ModelStat>();
   const trouble = new Trouble();
   const reader = new PageReader(store);
-  const both = AbortSignal.any([signal, trouble.enough]);
+  const patience = new Patience(clock);
+  const both = AbortSignal.any([signal, patience.over]);
   let [pages, others] = [0, 0];
 
   async function* entries(): AsyncGenerator<Entry> {
@@ -51,6 +55,8 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
   }
 
   async function count(entry: Entry): Promise<void> {
+    await patience.ready();
+    if (both.aborted) return;
     const model = modelOf(entry.key);
     if (model === undefined) return void others++;
     const bytes = entry.bytes ?? (read ? await lengthOf(entry) : null);
@@ -59,7 +65,8 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
     models.set(model, counted);
     counted.pages++;
     counted.bytes = counted.bytes === null || bytes === null ? null : counted.bytes + bytes;
-    onProgress?.(++pages);
+    pages++;
+    onProgress?.(pages);
   }
 
   const lengthOf = (entry: Entry) =>
@@ -67,10 +74,10 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
       if (outcome.kind === 'failed') {
         if (both.aborted) return null;
         trouble.failure(entry.key, outcome.error);
-        trouble.setback(outcome.error);
+        patience.setback(outcome.error, both);
         return null;
       }
-      trouble.well();
+      patience.well();
       return outcome.kind === 'gone' ? outcome.kind : outcome.bytes;
     });
 
@@ -79,6 +86,7 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
   } catch (error) {
     trouble.end(error);
   }
+  if (patience.over.aborted) trouble.end(patience.reason);
   const sorted = [...models.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
   return {
     models: sorted,

@@ -1,8 +1,10 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { StorageDriver } from '../driver.ts';
 import type { Damage } from '../layers/integrity.ts';
 import { type Entry, portions } from './listing.ts';
 import { PageReader } from './page-reader.ts';
 import { modelOf } from './pages.ts';
+import { Patience } from './patience.ts';
 import { INTERRUPTED, type KeyProblem, Trouble } from './trouble.ts';
 import { workThrough } from './work-through.ts';
 
@@ -23,6 +25,7 @@ export interface StoreReport {
 }
 
 export interface VerifyOptions {
+  clock: Clock;
   signal: AbortSignal;
   /** Whether damaged pages stay. */
   keep?: boolean;
@@ -48,7 +51,7 @@ const ALL_SUSPECT =
  * @param store with every layer that changes values, and no namespace
  */
 export async function verifyStore(store: StorageDriver, options: VerifyOptions): Promise<StoreReport> {
-  const { signal, keep = false, onProgress } = options;
+  const { clock, signal, keep = false, onProgress } = options;
   const report: Omit<StoreReport, 'failedPages' | 'failed' | 'problem'> = {
     pages: 0,
     goodBytes: 0,
@@ -58,7 +61,9 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
   };
   const trouble = new Trouble();
   const reader = new PageReader(store);
-  const both = AbortSignal.any([signal, trouble.enough]);
+  const patience = new Patience(clock);
+  const enough = new AbortController();
+  const both = AbortSignal.any([signal, patience.over, enough.signal]);
   /** Damaged pages that stay until it is known that the configuration is right; undefined from then on. */
   let suspects: string[] | undefined = [];
   let bytesRead = 0;
@@ -73,16 +78,18 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
     }
   }
 
-  const check = (entry: Entry) =>
-    reader.read(entry, both, async (outcome) => {
+  const check = async (entry: Entry) => {
+    await patience.ready();
+    if (both.aborted) return;
+    await reader.read(entry, both, async (outcome) => {
       if (outcome.kind === 'failed') {
         // What the end of the work aborted did not fail.
         if (both.aborted) return;
         trouble.failure(entry.key, outcome.error);
-        trouble.setback(outcome.error);
+        patience.setback(outcome.error, both);
         return;
       }
-      trouble.well();
+      patience.well();
       if (outcome.kind === 'gone') return;
       report.pages++;
       bytesRead += outcome.bytes;
@@ -91,11 +98,12 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
       else report.reasons[outcome.reason] = (report.reasons[outcome.reason] ?? 0) + 1;
       await removeIfDamaged(entry.key, outcome.kind === 'good' ? undefined : outcome.reason);
     });
+  };
 
   async function removeIfDamaged(key: string, reason: Damage | undefined): Promise<void> {
     if (reason !== undefined && suspects && SUSPECT.has(reason)) {
       suspects.push(key);
-      if (suspects.length === MOST_SUSPECTS) trouble.end(ALL_SUSPECT);
+      if (suspects.length === MOST_SUSPECTS) enough.abort();
       return;
     }
     const held = suspects ?? [];
@@ -118,7 +126,8 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
   } catch (error) {
     trouble.end(error);
   }
-  if (suspects && suspects.length > 0 && !both.aborted) trouble.end(ALL_SUSPECT);
+  if (patience.over.aborted) trouble.end(patience.reason);
+  if (suspects && suspects.length > 0 && !signal.aborted) trouble.end(ALL_SUSPECT);
   return {
     ...report,
     failedPages: trouble.failed,
