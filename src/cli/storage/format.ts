@@ -1,9 +1,15 @@
+import type { Usage } from '../../storage/driver.ts';
+
 export const PLAIN = { head: [], border: [] };
 
 /** A number of bytes for people, in powers of 1000. */
 export function amount(bytes: number | null): string {
   if (bytes === null) return 'unknown';
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export function usageText({ usedBytes, quotaBytes }: Usage): string {
+  return quotaBytes === undefined ? amount(usedBytes) : `${amount(usedBytes)} of ${amount(quotaBytes)}`;
 }
 
 export function speed(bytes: number, milliseconds: number): string {

@@ -4,12 +4,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseByteSize } from '../../shared/byte-size.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { failure } from '../../shared/errors.ts';
+import type { Usage } from '../../storage/driver.ts';
 import { cannotList } from '../../storage/maintenance/listing.ts';
 import { type MigrateReport, migrate } from '../../storage/maintenance/migrate.ts';
 import { isFingerprint } from '../../storage/maintenance/pages.ts';
 import { endedBadly, interruptible } from '../interrupt.ts';
 import { printJson } from './ask.ts';
-import { amount, counts, duration, PLAIN, speed } from './format.ts';
+import { amount, counts, duration, PLAIN, speed, usageText } from './format.ts';
 import { type NamedStore, nameStore, withOpenStore } from './open-store.ts';
 import { type StoreFlags, withDynamicFolder } from './options.ts';
 import { WorkLine } from './work-line.ts';
@@ -26,6 +27,8 @@ interface Report extends MigrateReport {
   from: string;
   to: string;
   milliseconds: number;
+  /** What the target says of itself; null where it does not. */
+  usage: Usage | null;
 }
 
 /** `tierkv storage migrate`: pages of one store to another, without a server. */
@@ -88,6 +91,7 @@ function run(
         to: target.backend,
         ...report,
         milliseconds: performance.now() - began,
+        usage: to.usage?.() ?? null,
       };
     }),
   );
@@ -107,6 +111,7 @@ function print(report: Report): void {
   const lines = [
     table.toString(),
     `values that are no pages: ${report.others}`,
+    ...(report.usage ? [`in use in the target, as it says: ${usageText(report.usage)}`] : []),
     ...failed.map(({ key, reason }) => `failed: ${key}: ${reason}`),
     ...(failedPages > failed.length ? [`failed: ${failedPages - failed.length} more`] : []),
     ...(report.problem === null ? [] : [`not finished: ${report.problem}`]),

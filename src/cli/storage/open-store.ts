@@ -42,24 +42,31 @@ export async function nameStore(
 
 /**
  * Opens a store, lets the work use it, and closes it whatever comes of that. Every call has its deadline, as in a server.
- * What the work answers or throws is without the secrets of the configuration.
  *
- * @throws `storage_failed`, and what the work throws
+ * @throws `storage_failed`, and what the work throws, without secrets
  */
-export async function withOpenStore<T>(
-  { driver, secrets }: NamedStore,
+export function withOpenStore<T>(
+  named: NamedStore,
   signal: AbortSignal,
   work: (store: StorageDriver) => Promise<T>,
 ): Promise<T> {
-  const store = storeLayers({ clock: systemClock, milliseconds: STORAGE_DEADLINES_MS })(driver);
+  const store = storeLayers({ clock: systemClock, milliseconds: STORAGE_DEADLINES_MS })(named.driver);
+  return withoutSecrets(named, async () => {
+    try {
+      await store.open(signal);
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+/** What the work answers or throws, without the secrets of a store's configuration. */
+export async function withoutSecrets<T>({ secrets }: NamedStore, work: () => Promise<T>): Promise<T> {
   try {
-    await store.open(signal);
-    return scrubAll(await work(store), secrets);
+    return scrubAll(await work(), secrets);
   } catch (error) {
-    throw error instanceof Failure
-      ? new Failure(error.code, scrub(error.message, secrets), { cause: error })
-      : error;
-  } finally {
-    await store.close();
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(error.code, scrub(error.message, secrets), { cause: error });
   }
 }

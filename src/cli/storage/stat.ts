@@ -5,7 +5,7 @@ import { cannotList } from '../../storage/maintenance/listing.ts';
 import { type StoreStat, statStore } from '../../storage/maintenance/stat-store.ts';
 import { endedBadly, interruptible } from '../interrupt.ts';
 import { printJson } from './ask.ts';
-import { amount, PLAIN } from './format.ts';
+import { amount, PLAIN, usageText } from './format.ts';
 import { nameStore, withOpenStore } from './open-store.ts';
 import { type OneStoreFlags, withStore } from './options.ts';
 import { WorkLine } from './work-line.ts';
@@ -51,10 +51,7 @@ export function tableOf({ models, pages, bytes }: Pick<StoreStat, 'models' | 'pa
 
 function* notes({ others, usage, failed, problem }: StoreStat): Generator<string> {
   yield `values that are no pages: ${others}`;
-  if (usage) {
-    const quota = usage.quotaBytes === undefined ? '' : ` of ${amount(usage.quotaBytes)}`;
-    yield `in use, as the store says: ${amount(usage.usedBytes)}${quota}`;
-  }
+  if (usage) yield `in use, as the store says: ${usageText(usage)}`;
   for (const { key, reason } of failed) yield `failed: ${key}: ${reason}`;
   if (problem !== null) yield `not finished: ${problem}`;
 }

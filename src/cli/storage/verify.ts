@@ -9,7 +9,7 @@ import { type StoreReport, verifyStore } from '../../storage/maintenance/verify-
 import { endedBadly, interruptible } from '../interrupt.ts';
 import { printJson } from './ask.ts';
 import { amount, counts, duration, speed } from './format.ts';
-import { type NamedStore, nameStore, withOpenStore } from './open-store.ts';
+import { type NamedStore, nameStore, withOpenStore, withoutSecrets } from './open-store.ts';
 import { type OneStoreFlags, withStore } from './options.ts';
 import { WorkLine } from './work-line.ts';
 
@@ -42,7 +42,9 @@ export function addVerify(storage: Command): void {
       const given = flags.path === undefined ? {} : { path: flags.path };
       const named = await nameStore(backend, '--extra-config', flags.extraConfig, flags, given);
       if (!named.driver.list) throw cannotList(named.driver);
-      const report = await interruptible((signal) => verify(named, flags.keep ?? false, signal));
+      const report = await interruptible((signal) =>
+        withoutSecrets(named, () => verify(named, flags.keep ?? false, signal)),
+      );
       if (flags.json) printJson(report);
       else print(report, flags.keep ?? false);
       const { failedPages, problem, folder } = report;

@@ -82,6 +82,14 @@ describe('what a store holds', () => {
     expect(await stat(store)).toMatchObject({ problem });
   });
 
+  it('cannot be told of a store that cannot list', async () => {
+    const store: StorageDriver = { ...passThrough(await storeWith()), list: undefined } as StorageDriver;
+    expect(await stat(store)).toMatchObject({
+      pages: 0,
+      problem: "Storage backend 'memory': it cannot list what it holds",
+    });
+  });
+
   it('is what was counted until it was interrupted', async () => {
     const end = new AbortController();
     const store = await storeWith(...pagesOf(A, 250));
