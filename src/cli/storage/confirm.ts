@@ -8,7 +8,13 @@ export async function isConfirmed(
   output: NodeJS.WritableStream = process.stderr,
 ): Promise<boolean> {
   const terminal = createInterface({ input, output });
-  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+  const closed = new Promise<string>((resolve) =>
+    terminal.once('close', () => {
+      // What comes next does not belong behind the question.
+      output.write('\n');
+      resolve('');
+    }),
+  );
   try {
     const answer = await Promise.race([terminal.question(`${question} [y/N] `, { signal }), closed]);
     return /^y(es)?$/i.test(answer.trim());

@@ -41,7 +41,7 @@ export interface MigrateOptions {
   onProgress?: (done: Readonly<MigrateProgress>) => void;
 }
 
-export interface MigrateProgress {
+interface MigrateProgress {
   /** Pages that are done with, whatever became of them. */
   pages: number;
   /** Of those that were copied. */

@@ -23,7 +23,7 @@ export interface StoreStat {
   problem: string | null;
 }
 
-export interface ModelStat {
+interface ModelStat {
   /** The fingerprint of the model, which is the namespace of its pages. */
   model: string;
   pages: number;
