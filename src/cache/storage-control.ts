@@ -3,6 +3,7 @@ import { failure, toFailure } from '../shared/errors.ts';
 import { redactConfig } from '../shared/secrets.ts';
 import type {
   AttachChange,
+  BreakerOrder,
   ClearScope,
   StorageChange,
   StorageCheck,
@@ -133,6 +134,13 @@ export class StorageControl {
     return cleared;
   }
 
+  /** Keeps serving away from the store, or lets the breaker decide again. Throws `storage_not_attached`. */
+  setBreaker(order: BreakerOrder): void {
+    if (!this.#current) throw failure('storage_not_attached', undefined);
+    if (order === 'open') this.#current.holdBreaker();
+    else this.#current.releaseBreaker();
+  }
+
   /** Detaches what is attached and closes everything. */
   async close(graceMs: number): Promise<void> {
     this.commit({ plan: planStorage(this.#settings, { kind: 'detach' }), attachment: undefined }, graceMs);
@@ -151,7 +159,8 @@ export class StorageControl {
       state: current?.state ?? this.#stateWithout(),
       epoch: current?.epoch ?? null,
       attachedAt: current?.attachedAt === undefined ? null : current.attachedAt / 1000,
-      health: current ? (current.counts.failing ? 'failing' : 'healthy') : null,
+      health: current ? healthOf(current) : null,
+      breaker: current?.breaker ?? null,
       inFlight: tier.inFlight,
       queued: tier.queued,
       pagesRead: current?.counts.pagesRead ?? 0,
@@ -185,4 +194,9 @@ export class StorageControl {
     this.#leaving.set(attachment, closed);
     return closed.finally(() => this.#leaving.delete(attachment));
   }
+}
+
+/** A breaker that is open, and was not opened by hand, says more than the last call: there was none since. */
+function healthOf({ breaker, counts }: Attachment): 'healthy' | 'failing' {
+  return counts.failing || breaker === 'open' || breaker === 'half-open' ? 'failing' : 'healthy';
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import { failure } from '../shared/errors.ts';
-import type { AttachmentState, ClearScope, StorageCheck } from '../shared/storage-messages.ts';
+import type { AttachmentState, BreakerState, ClearScope, StorageCheck } from '../shared/storage-messages.ts';
 import type { Usage } from '../storage/driver.ts';
 import { type Cleared, clearStore } from '../storage/maintenance/clear-store.ts';
 import type { StorageStack } from '../storage/stack.ts';
@@ -59,6 +59,19 @@ export class Attachment {
     return this.#attachedAt;
   }
 
+  get breaker(): BreakerState {
+    return this.#options.stack.breaker.state;
+  }
+
+  /** Reads and writes nothing any more, until it is let. */
+  holdBreaker(): void {
+    this.#options.stack.breaker.hold();
+  }
+
+  releaseBreaker(): void {
+    this.#options.stack.breaker.release();
+  }
+
   usage(): Usage | undefined {
     return this.#options.stack.pages.usage?.();
   }
@@ -82,14 +95,14 @@ export class Attachment {
   /** The steps of {@link prepare} by themselves, for who only wants to know. The caller drains or has prepared it. */
   async try(signal: AbortSignal): Promise<StorageCheck[]> {
     const { stack, pageBytes, clock, scrub } = this.#options;
-    const checks = await tryStore(stack.store, pageBytes, clock, signal);
+    const checks = await tryStore(stack, pageBytes, clock, signal);
     return checks.map((check) => ({ ...check, detail: scrub(check.detail) }));
   }
 
   /** Removes the pages of the served model, or of every model, from the store. Answers truthfully, also when cut short. */
   clear(scope: ClearScope, signal: AbortSignal): Promise<Cleared> {
     const { stack, scrub } = this.#options;
-    const driver = scope === 'model' ? stack.pages : stack.store;
+    const driver = scope === 'model' ? stack.unguarded : stack.store;
     return clearStore(driver, scope, signal).then((cleared) => ({
       ...cleared,
       problem: cleared.problem && scrub(cleared.problem),

@@ -1,8 +1,8 @@
 import type { Clock } from '../shared/clock.ts';
-import type { WriteResult } from '../storage/driver.ts';
+import type { StorageError, WriteResult } from '../storage/driver.ts';
 import type { HostPool } from './host-pool.ts';
 import type { StorageLink } from './storage-link.ts';
-import type { StorageObserver } from './storage-observer.ts';
+import type { NotBackedUpReason, StorageObserver } from './storage-observer.ts';
 
 /** Pages in one write call: enough to keep a store busy, few enough to free their slots soon. */
 const BATCH = 16;
@@ -117,7 +117,7 @@ export class Backups {
       const result = results[i]!;
       if (result.status === 'error') {
         this.#failed++;
-        observer.notBackedUp(link.signal.aborted ? 'stale' : 'error', tokensPerPage);
+        observer.notBackedUp(reasonOf(result.error, link.signal), tokensPerPage);
         // The driver may still read the slot.
         if (result.settled) void result.settled.then(() => this.#release(entry));
         else this.#release(entry);
@@ -133,4 +133,9 @@ export class Backups {
     this.#pending.delete(key);
     this.#options.pool.release(Int32Array.of(slot));
   }
+}
+
+function reasonOf({ kind }: StorageError, ended: AbortSignal): NotBackedUpReason {
+  if (ended.aborted) return 'stale';
+  return kind === 'skipped' ? 'skipped' : 'error';
 }

@@ -15,10 +15,21 @@ export type UnfulfilledReason =
   /** They belong to a backend that is not attached any more. */
   | 'stale';
 
+/** Why a page of L2 was not written to L3. */
+export type NotBackedUpReason =
+  /** Writing failed. */
+  | 'error'
+  /** The breaker was open. */
+  | 'skipped'
+  /** Too many pages waited already. */
+  | 'queue_full'
+  /** The backend is not attached any more. */
+  | 'stale';
+
 /** Hears of what moves between L2 and L3. */
 export interface StorageObserver {
   prefetched(tokens: number): void;
   unfulfilled(reason: UnfulfilledReason, tokens: number): void;
   backedUp(tokens: number, milliseconds: number): void;
-  notBackedUp(reason: 'error' | 'queue_full' | 'stale', tokens: number): void;
+  notBackedUp(reason: NotBackedUpReason, tokens: number): void;
 }

@@ -7,8 +7,8 @@ import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { CacheOptions } from '../shared/messages.ts';
 import { scrub } from '../shared/secrets.ts';
-import { createDriver } from '../storage/factory.ts';
-import { placeOfRank, resolveConfig } from '../storage/resolve-config.ts';
+import { createBackend } from '../storage/create-backend.ts';
+import { placeOfRank } from '../storage/resolve-config.ts';
 import { STORAGE_DEADLINES_MS, storageStack } from '../storage/stack.ts';
 import type { PageEvents } from './page-events.ts';
 import type { RankMetrics } from './rank-metrics.ts';
@@ -41,16 +41,17 @@ export function createStorageControl(
     tier,
     policies,
     createAttachment({ backend, config: given }, epoch, modelFingerprint) {
-      const { config, secrets } = resolveConfig(backend, given, placeOfRank(rank));
+      const { driver, layers, secrets } = createBackend(backend, given, placeOfRank(rank));
       const hide = (text: string) => scrub(text, secrets);
       const counts = new AttachmentCounts(metrics.storage(backend), hide);
       const fingerprint = pageFingerprint(modelFingerprint, pages.format);
-      const stack = storageStack(createDriver(backend, config), {
+      const stack = storageStack(driver, {
         clock,
         fingerprint,
         namespace: fingerprint,
         milliseconds: STORAGE_DEADLINES_MS,
         observer: counts,
+        layers,
         onRejected: (reason) => metrics.rejected(backend, reason),
       });
       return new Attachment({ backend, stack, counts, epoch, pageBytes: pages.bytes, clock, scrub: hide });

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CacheObserver, Speeds } from '../cache/create-cache.ts';
 import type { CacheReport, MetricSnapshot } from '../shared/messages.ts';
-import { ATTACHMENT_STATES, type StorageStatus } from '../shared/storage-messages.ts';
+import { ATTACHMENT_STATES, BREAKER_STATES, type StorageStatus } from '../shared/storage-messages.ts';
 import { failuresOf, type StorageObserver as StorageCallObserver } from '../storage/layers/observe.ts';
 
 const MOVE_BUCKETS = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
@@ -81,6 +81,11 @@ export class RankMetrics implements CacheObserver {
   readonly #attachmentState = this.#gauge(
     'storage_attachment_state',
     '1 for the state that the attachment of the storage backend is in, 0 for the others.',
+    'state',
+  );
+  readonly #breakerState = this.#gauge(
+    'storage_breaker_state',
+    '1 for the state that the breaker of the storage backend is in, 0 for the others and where nothing is attached.',
     'state',
   );
   readonly #epoch = this.#gauge(
@@ -179,6 +184,8 @@ export class RankMetrics implements CacheObserver {
   #noteStorage(storage: StorageStatus | undefined): void {
     const now = storage?.state ?? 'detached';
     for (const state of ATTACHMENT_STATES) this.#attachmentState.set({ state }, state === now ? 1 : 0);
+    const breaker = storage?.breaker;
+    for (const state of BREAKER_STATES) this.#breakerState.set({ state }, state === breaker ? 1 : 0);
     this.#epoch.set(storage?.epoch ?? 0);
     // Of a backend that was detached nothing is known any more.
     this.#usedBytes.reset();

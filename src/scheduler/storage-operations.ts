@@ -83,6 +83,9 @@ export class StorageOperations {
         const { problem, ...counts } = await this.#within(milliseconds, (s) => control.clear(scope, s));
         return { kind: 'cleared', ...counts, problem: problem ?? null };
       }
+      case 'breaker':
+        control.setBreaker(request.state);
+        return { kind: 'done' };
     }
   }
 

@@ -42,7 +42,7 @@ function rankView({ rank, state, status }: RankStorage): object {
     epoch: status.epoch,
     backend: status.settings.backend,
     health: status.health,
-    breaker: null,
+    breaker: status.breaker,
     blocked_by: status.blockedBy,
     inflight: status.inFlight,
     queued: status.queued,

@@ -4,8 +4,8 @@ import type { Rank } from '../ranks/rank.ts';
 import { systemClock } from '../shared/clock.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import type { AttachChange, OperationMode, StorageSettings } from '../shared/storage-messages.ts';
-import { createDriver } from '../storage/factory.ts';
-import { placeOfRank, resolveConfig } from '../storage/resolve-config.ts';
+import { createBackend } from '../storage/create-backend.ts';
+import { placeOfRank } from '../storage/resolve-config.ts';
 import type { Caller, OperationRecord } from '../tokenizer-manager/storage/operation.ts';
 import { StorageCoordinator } from '../tokenizer-manager/storage/storage-coordinator.ts';
 import type { ServerOptions } from './start.ts';
@@ -69,7 +69,7 @@ function checkCommandLine({ storageBackend, storageConfig, cache }: ServerStorag
     const reason = '--hicache-storage-backend needs the hierarchical cache, which is disabled.';
     throw failure('bad_option', { reason });
   }
-  createDriver(storageBackend, resolveConfig(storageBackend, config, placeOfRank(0)).config);
+  createBackend(storageBackend, config, placeOfRank(0));
 }
 
 /** Attaches what the command line names. Never rejects; resolves when that is done, or when it takes too long to wait. */

@@ -68,6 +68,10 @@ export const CLEAR_SCOPES = ['model', 'all'] as const;
 /** Pages of the served model, or of every model. */
 export type ClearScope = (typeof CLEAR_SCOPES)[number];
 
+export const BREAKER_ORDERS = ['open', 'auto'] as const;
+/** By an operator: the breaker stays open, or opens and closes by itself. */
+export type BreakerOrder = (typeof BREAKER_ORDERS)[number];
+
 const Operation = { operation: Unsigned };
 
 export const StorageRequest = Type.Union([
@@ -112,6 +116,7 @@ export const StorageRequest = Type.Union([
     },
     strict,
   ),
+  Type.Object({ kind: Type.Literal('breaker'), state: Type.Enum([...BREAKER_ORDERS]) }, strict),
 ]);
 export type StorageRequest = Static<typeof StorageRequest>;
 
@@ -136,6 +141,10 @@ export const ATTACHMENT_STATES = [
 ] as const;
 export type AttachmentState = (typeof ATTACHMENT_STATES)[number];
 
+export const BREAKER_STATES = ['closed', 'open', 'half-open', 'held'] as const;
+/** Whether a store is asked: only where it is `closed`. `held` is open by an operator's hand. */
+export type BreakerState = (typeof BREAKER_STATES)[number];
+
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
 
@@ -148,6 +157,7 @@ const StorageStatus = Type.Object(
     /** Unix time in seconds. */
     attachedAt: Nullable(Type.Number()),
     health: Nullable(Type.Enum(['healthy', 'failing'])),
+    breaker: Nullable(Type.Enum([...BREAKER_STATES])),
     /** What keeps the rank from being idle, such as `running=1`. */
     blockedBy: Type.Array(Type.String()),
     inFlight: Type.Object({ prefetch: Unsigned, backup: Unsigned }, strict),

@@ -112,6 +112,8 @@ export type StorageErrorKind =
   | 'corrupt'
   /** The store cannot be reached. */
   | 'unreachable'
+  /** The store was not asked: the breaker is open. */
+  | 'skipped'
   /** Anything else. */
   | 'io';
 

@@ -2,8 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../shared/clock.ts';
 import { Failure, failure } from '../shared/errors.ts';
 import type { StorageCheck } from '../shared/storage-messages.ts';
-import type { Failed, StorageDriver } from './driver.ts';
-import { HEADER_BYTES, PAGE_FORMAT } from './layers/page-header.ts';
+import type { Failed } from './driver.ts';
+import { PAGE_FORMAT } from './layers/page-header.ts';
+import type { StorageStack } from './stack.ts';
 
 /** Enough to notice a store that mixes up or cuts values. */
 const CANARY_BYTES = 1024;
@@ -16,11 +17,11 @@ const CANARY_NAME = 'canary';
  * Opens a store and shows that it works, step by step, with a value that is removed again: up to the first step that
  * fails. The driver stays open, whatever came of it; the caller closes it.
  *
- * @param driver with deadlines, and with no namespace: nothing else in the store is touched
+ * @param stack of which the store is used, with no namespace: nothing else in it is touched
  * @param pageBytes what a page needs room for
  */
 export async function tryStore(
-  driver: StorageDriver,
+  { store: driver, pages }: Pick<StorageStack, 'store' | 'pages'>,
   pageBytes: number,
   clock: Clock,
   signal: AbortSignal,
@@ -35,10 +36,9 @@ export async function tryStore(
       return `${driver.name} is open`;
     },
     limits: () => {
-      if (largestValue < pageBytes + HEADER_BYTES)
-        throw new Error(
-          `values have at most ${largestValue} bytes, and a page needs ${pageBytes + HEADER_BYTES}`,
-        );
+      const { largestValue: largestPage } = pages.capabilities;
+      if (largestPage < pageBytes)
+        throw new Error(`a page has ${pageBytes} bytes, and only ${largestPage} can be stored`);
       return `a page has ${pageBytes} bytes, a value at most ${largestValue}`;
     },
     version: () => `pages of format ${PAGE_FORMAT}`,

@@ -253,7 +253,7 @@ describe('what a server says of its storage', () => {
           epoch,
           backend: 'file',
           health: 'healthy',
-          breaker: null,
+          breaker: 'closed',
           blocked_by: [],
           inflight: { prefetch: 0, backup: 0 },
           queued: 0,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDriver } from '../../src/storage/factory.ts';
+import { encodeHeader } from '../../src/storage/layers/page-header.ts';
 import { damaged, MODELS, page, pagesOf, type Value } from '../storage/maintenance/pages.ts';
 import { never } from '../storage/support/calls.ts';
 import { filesIn, temporaryFolder } from '../storage/support/folders.ts';
@@ -25,6 +26,15 @@ async function folderWith(...values: Value[]): Promise<string> {
   for (let i = 0; i < writes.length; i += 128) await driver.write(writes.slice(i, i + 128), never);
   await driver.close();
   return folder;
+}
+
+/** The same key with a page of zeros. */
+function compressible({ key }: Value): Value {
+  const payload = Buffer.alloc(100_000);
+  const header = encodeHeader({ key, fingerprint: key.slice(0, 64), payloadBytes: payload.length }, [
+    payload,
+  ]);
+  return { key, value: Buffer.concat([header, payload]) };
 }
 
 /** The pages in a folder, as their files hold them. */
@@ -144,13 +154,10 @@ describe('tierkv storage clear, with a backend', () => {
   it.each([
     [['clear', 'file', '--scope', 'all'], 'without a question only with --yes'],
     [['clear', 'file', '--yes'], 'say which pages of it: --scope all, or --model'],
-    [['clear', 'file', '--yes', '--scope', 'model'], 'say which pages of it'],
     [['clear', 'file', '--yes', '--scope', 'all', '--model', A], 'exclude each other'],
     [['clear', 'file', '--yes', '--model', 'llama'], 'must be a fingerprint'],
     [['clear', 'file', '--yes', '--scope', 'all', '--url', 'http://127.0.0.1:1'], '--url is of a server'],
-    [['clear', 'file', '--yes', '--scope', 'all', '--timeout', '5'], '--timeout is of a server'],
     [['clear', '--yes'], '--yes needs a backend'],
-    [['clear', '--extra-config', '{}'], '--extra-config needs a backend'],
     [['clear', '--model', A], '--model needs a backend'],
     [['clear', 'nosuch', '--yes', '--scope', 'all'], "no storage backend 'nosuch'"],
   ])('is not confused with that of a server: %j', async (flags, problem) => {
@@ -247,14 +254,71 @@ describe('tierkv storage migrate', () => {
 
   it.each([
     [['file', 'file'], 'both stores are the same one'],
-    [['file', 'memory', '--rate', '0'], 'more than 0'],
     [['file', 'memory', '--rate', 'fast'], 'such as 50MB'],
     [['file', 'memory', '--model', 'llama'], 'fingerprint'],
-    [['file', 'nosuch'], "no storage backend 'nosuch'"],
     [['file', 'memory', '--from-config', '{"pathh": 1}'], "'pathh' is not known"],
-    [['file', 'memory', '--to-config', '@/nosuch.json'], '--to-config: /nosuch.json cannot be read'],
   ])('is refused where it makes no sense: %j', async (flags, problem) => {
     expect(await complaint('migrate', ...flags)).toContain(problem);
+  });
+});
+
+describe('pages that are compressed and encrypted', () => {
+  const KEYS = { KEY_ONE: '1'.repeat(64), KEY_TWO: '2'.repeat(64) };
+  const sealed = (folder: string, key: keyof typeof KEYS) =>
+    JSON.stringify({ ...JSON.parse(config(folder)), compress: true, encrypt: { key: { env: key } } });
+  const storage = (...flags: string[]) => tierkv(['storage', ...flags], KEYS);
+
+  it('are what is migrated, checked with their key, and left alone without it', async () => {
+    const plain = await folderWith(...pagesOf(A, 40, 20_000), ...pagesOf(B, 3).map(compressible));
+    const folder = await temporaryFolder();
+    const there = await storage(
+      ...['migrate', 'file', 'file', '--from-config', config(plain)],
+      ...['--to-config', sealed(folder, 'KEY_ONE'), '--verify', '--json'],
+    );
+    expect(JSON.parse(there.stdout)).toMatchObject({ copied: 43, failedPages: 0, problem: null });
+    for (const content of (await pagesIn(folder)).values())
+      expect(Buffer.from(content, 'base64').includes('TKVP')).toBe(false);
+
+    const [victim = ''] = await filesIn(folder);
+    const value = await readFile(path.join(folder, victim));
+    value[200] = (value[200] ?? 0) ^ 1;
+    await writeFile(path.join(folder, victim), value);
+    const wrong = ['verify', 'file', '--json', '--extra-config'];
+    const unknown = await storage(...wrong, sealed(folder, 'KEY_TWO'));
+    expect(unknown.code).toBe(1);
+    expect(JSON.parse(unknown.stdout)).toMatchObject({ pages: 0, removed: 0, failedPages: 43 });
+    const bare = await storage(...wrong, config(folder));
+    expect(bare.code).toBe(1);
+    expect(JSON.parse(bare.stdout)).toMatchObject({
+      removed: 0,
+      problem: expect.stringContaining('configuration'),
+    });
+    const right = await storage(...wrong, sealed(folder, 'KEY_ONE'));
+    expect(right.code).toBe(0);
+    expect(JSON.parse(right.stdout)).toMatchObject({
+      pages: 43,
+      removed: 1,
+      reasons: { corrupt: 1 },
+      problem: null,
+    });
+
+    const shown = await storage('stat', 'file', '--json', '--extra-config', sealed(folder, 'KEY_ONE'));
+    const { bytes } = JSON.parse(shown.stdout);
+    expect(bytes).toBe(
+      [...(await pagesIn(folder)).values()].reduce((sum, one) => sum + Buffer.from(one, 'base64').length, 0),
+    );
+
+    const back = await temporaryFolder();
+    const home = await storage(
+      ...['migrate', 'file', 'file', '--from-config', sealed(folder, 'KEY_ONE')],
+      ...['--to-config', config(back), '--json'],
+    );
+    expect(JSON.parse(home.stdout)).toMatchObject({ copied: 42, damaged: 0, failedPages: 0 });
+    const original = await pagesIn(plain);
+    original.delete(victim);
+    expect(await pagesIn(back)).toEqual(original);
+    for (const { stdout, stderr } of [there, unknown, right, home])
+      for (const secret of Object.values(KEYS)) expect(stdout + stderr).not.toContain(secret);
   });
 });
 

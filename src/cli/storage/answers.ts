@@ -15,6 +15,7 @@ const RankRow = Type.Object({
   state: Type.String(),
   // Absent when the rank does not answer.
   health: Type.Optional(Text),
+  breaker: Type.Optional(Text),
   blocked_by: Type.Optional(Type.Array(Type.String())),
   inflight: Type.Optional(Type.Object({ prefetch: Count, backup: Count })),
   queued: Type.Optional(Count),

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { TSchema } from 'typebox';
 import { failure } from '../../shared/errors.ts';
 import { listBackends } from '../../storage/factory.ts';
+import { LayerOptions } from '../../storage/layer-options.ts';
 import { describeOptions } from '../../storage/option-texts.ts';
 import { printJson } from './ask.ts';
 
@@ -21,9 +22,11 @@ export function addBackends(storage: Command): void {
         const reason = `There is no storage backend '${name}'; known are: ${known}.`;
         throw failure('storage_unknown_backend', { reason });
       }
-      if (json) return printJson(found);
+      if (json) return printJson(found.map((backend) => ({ ...backend, everyBackend: LayerOptions })));
       if (name === undefined) return printNames(found);
       for (const { options } of found) printOptions(options);
+      process.stdout.write('\nOptions of every backend:\n');
+      printOptions(LayerOptions);
     });
 }
 

@@ -30,7 +30,7 @@ export async function clearDirectly(backend: string, flags: DirectFlags): Promis
   const named = await nameStore(backend, '--extra-config', flags.extraConfig, flags);
   if (!named.driver.list) throw cannotList(named.driver);
   const cleared = await interruptible((signal) =>
-    withOpenStore(named, signal, async (store) =>
+    withOpenStore(named, signal, async ({ store }) =>
       asks && !(await isWanted(backend, store, model, signal))
         ? undefined
         : clear(backend, store, model, signal),

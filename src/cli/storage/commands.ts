@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addBackends } from './backends.ts';
+import { addBreaker } from './breaker.ts';
 import { addAttach, addDetach, addSwitch } from './change.ts';
 import { addCheck } from './check.ts';
 import { addClear } from './clear.ts';
@@ -18,6 +19,7 @@ export function addStorage(program: Command): void {
   addSwitch(storage);
   addDetach(storage);
   addCheck(storage);
+  addBreaker(storage);
   addClear(storage);
   addBackends(storage);
   addStat(storage);

@@ -49,7 +49,7 @@ export function addMigrate(storage: Command): void {
     .action(async (from: string, to: string, flags: MigrateFlags) => {
       const source = await nameStore(from, '--from-config', flags.fromConfig, flags);
       const target = await nameStore(to, '--to-config', flags.toConfig, flags);
-      if (from === to && isDeepStrictEqual(source.config, target.config))
+      if (from === to && isDeepStrictEqual(source.own, target.own))
         throw failure('bad_option', { reason: 'storage migrate: both stores are the same one.' });
       if (!source.driver.list) throw cannotList(source.driver);
       const report = await interruptible((signal) => run(source, target, flags, signal));
@@ -77,8 +77,8 @@ function run(
   { rate, model, verify }: MigrateFlags,
   signal: AbortSignal,
 ): Promise<Report> {
-  return withOpenStore(source, signal, (from) =>
-    withOpenStore(target, signal, async (to) => {
+  return withOpenStore(source, signal, ({ values: from }) =>
+    withOpenStore(target, signal, async ({ values: to }) => {
       const began = performance.now();
       const line = new WorkLine(`migrate ${from.name} to ${to.name}`);
       const onProgress = line.update.bind(line);

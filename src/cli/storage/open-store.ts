@@ -2,21 +2,18 @@ import { parseStorageConfig } from '../../cache/storage-config.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { Failure } from '../../shared/errors.ts';
 import { scrub, scrubAll } from '../../shared/secrets.ts';
+import { type CreatedBackend, createBackend } from '../../storage/create-backend.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
-import { createDriver } from '../../storage/factory.ts';
-import { placeOfRank, resolveConfig } from '../../storage/resolve-config.ts';
-import { STORAGE_DEADLINES_MS, storeLayers } from '../../storage/stack.ts';
+import { passThrough } from '../../storage/layers/pass-through.ts';
+import { placeOfRank } from '../../storage/resolve-config.ts';
+import { failed } from '../../storage/results.ts';
+import { STORAGE_DEADLINES_MS, type ValueStack, valueStack } from '../../storage/stack.ts';
 import { readConfig } from '../config-file.ts';
 import type { StoreFlags } from './options.ts';
 
 /** A store that is not open yet. */
-export interface NamedStore {
+export interface NamedStore extends CreatedBackend {
   backend: string;
-  /** Its options, with what they refer to. They may hold secrets. */
-  config: Readonly<Record<string, unknown>>;
-  /** Texts that must be seen nowhere. */
-  secrets: readonly string[];
-  driver: StorageDriver;
 }
 
 /**
@@ -36,8 +33,8 @@ export async function nameStore(
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<NamedStore> {
   const { backend: options } = parseStorageConfig(await readConfig(flag, given));
-  const { config, secrets } = resolveConfig(backend, { ...options, ...more }, placeOfRank(0));
-  return { backend, config, secrets, driver: createDriver(backend, config, { dynamicFolder }) };
+  const created = createBackend(backend, { ...options, ...more }, placeOfRank(0), { dynamicFolder });
+  return { backend, ...created };
 }
 
 /**
@@ -48,18 +45,38 @@ export async function nameStore(
 export function withOpenStore<T>(
   named: NamedStore,
   signal: AbortSignal,
-  work: (store: StorageDriver) => Promise<T>,
+  work: (stores: ValueStack) => Promise<T>,
 ): Promise<T> {
-  const store = storeLayers({ clock: systemClock, milliseconds: STORAGE_DEADLINES_MS })(named.driver);
+  const unknown = new Set<string>();
+  const { store, values } = valueStack(named.driver, {
+    clock: systemClock,
+    milliseconds: STORAGE_DEADLINES_MS,
+    layers: named.layers,
+    onUnknownKey: (key) => unknown.add(key),
+  });
   return withoutSecrets(named, async () => {
     try {
       await store.open(signal);
-      return await work(store);
+      return await work({ store, values: failingOn(unknown, values) });
     } finally {
       await store.close();
     }
   });
 }
+
+/** To a server, a page that somebody else encrypted is a miss. Here it is neither gone nor damaged: it cannot be read. */
+function failingOn(unknown: Set<string>, driver: StorageDriver): StorageDriver {
+  const base = passThrough(driver);
+  return {
+    ...base,
+    async read(reads, signal) {
+      const results = await base.read(reads, signal);
+      return results.map((result, i) => (unknown.delete(reads[i]?.key ?? '') ? notKnown() : result));
+    },
+  };
+}
+
+const notKnown = () => failed('denied', 'It is encrypted with a key that is not among those given.');
 
 /** What the work answers or throws, without the secrets of a store's configuration. */
 export async function withoutSecrets<T>({ secrets }: NamedStore, work: () => Promise<T>): Promise<T> {

@@ -29,10 +29,15 @@ export function addStat(storage: Command): void {
       if (!named.driver.list) throw cannotList(named.driver);
       const { read = false, json } = flags;
       const stat = await interruptible((signal) =>
-        withOpenStore(named, signal, (store) => {
+        withOpenStore(named, signal, ({ store, values }) => {
           const line = new WorkLine(`stat ${backend}`);
           const onProgress = (pages: number) => line.update({ pages });
-          return statStore(store, { clock: systemClock, signal, read, onProgress }).finally(() => line.end());
+          return statStore(store, {
+            clock: systemClock,
+            signal,
+            readFrom: read ? values : undefined,
+            onProgress,
+          }).finally(() => line.end());
         }),
       );
       if (json) printJson({ backend, ...stat });

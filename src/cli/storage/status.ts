@@ -57,6 +57,7 @@ function rankTable(ranks: readonly RankRow[]): string {
     'rank',
     'state',
     'health',
+    'breaker',
     'prefetch',
     'backup',
     'queued',
@@ -66,11 +67,12 @@ function rankTable(ranks: readonly RankRow[]): string {
     'used',
   ];
   const table = new Table({ head, style: PLAIN });
-  for (const { rank, state, health, inflight, bytes_used, ...counts } of ranks) {
+  for (const { rank, state, health, breaker, inflight, bytes_used, ...counts } of ranks) {
     const { queued, pages_read, pages_written, errors } = counts;
     const used = bytes_used == null ? undefined : `${(bytes_used / 1e6).toFixed(1)} MB`;
     const numbers = [inflight?.prefetch, inflight?.backup, queued, pages_read, pages_written, errors];
-    table.push([rank, oneLine(state), oneLine(health ?? '-'), ...numbers.map((n) => n ?? '-'), used ?? '-']);
+    const words = [state, health ?? '-', breaker ?? '-'].map(oneLine);
+    table.push([rank, ...words, ...numbers.map((n) => n ?? '-'), used ?? '-']);
   }
   return table.toString();
 }

@@ -53,15 +53,15 @@ export function addVerify(storage: Command): void {
 }
 
 async function verify(named: NamedStore, keep: boolean, signal: AbortSignal): Promise<Report> {
-  const { backend, config } = named;
+  const { backend, own } = named;
   const began = performance.now();
-  const folder = backend === 'file' ? path.resolve(String(config.path ?? defaultFolder())) : undefined;
+  const folder = backend === 'file' ? path.resolve(String(own.path ?? defaultFolder())) : undefined;
   if (folder !== undefined) await requireFolder(folder);
-  const report = await withOpenStore(named, signal, async (store) => {
+  const report = await withOpenStore(named, signal, async ({ store, values }) => {
     const line = new WorkLine(`verify ${backend}`);
     const onProgress = line.update.bind(line);
     const counting = line.expect(store);
-    const checked = await verifyStore(store, { clock: systemClock, signal, keep, onProgress }).finally(() =>
+    const checked = await verifyStore(values, { clock: systemClock, signal, keep, onProgress }).finally(() =>
       line.end(),
     );
     await counting;

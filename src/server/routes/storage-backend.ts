@@ -5,7 +5,7 @@ import type { Caller, OperationOrder, OperationReport } from '../../tokenizer-ma
 import { OperationFailure } from '../../tokenizer-manager/storage/rank-answers.ts';
 import type { ServerContext } from '../context.ts';
 import { ignoreBodies, parseStrictJson } from '../json-bodies.ts';
-import { AttachBody, ClearBody, DetachQuery } from '../schemas/storage-backend.ts';
+import { AttachBody, BreakerBody, ClearBody, DetachQuery } from '../schemas/storage-backend.ts';
 import { reportJson, reportText, storageStatus } from '../storage-views.ts';
 import { type App, withTypes } from '../typed-app.ts';
 
@@ -27,6 +27,7 @@ export function registerStorageBackend(app: App, context: ServerContext): void {
   registerAttach(app, context);
   registerStatus(app, context);
   registerCheck(app, context);
+  registerBreaker(app, context);
   void app.register(async (scope) => {
     ignoreBodies(scope);
     registerDetach(withTypes(scope), context);
@@ -86,6 +87,17 @@ function registerCheck(app: App, { storage }: ServerContext): void {
     if (!failed) return { ok: true, checks };
     const params = { backend: body.hicache_storage_backend, check: failed.name, detail: failed.detail };
     throw failure('storage_check_failed', params, { details: { ok: false, checks } });
+  });
+}
+
+function registerBreaker(app: App, { storage }: ServerContext): void {
+  const schema = { ...TAGS, summary: 'Hold the breaker open, or let it decide', body: BreakerBody };
+  app.post(`${URL}/breaker`, { ...CONTROL, schema }, async (request) => {
+    const { state, timeout } = request.body;
+    const { timeoutMs, by } = orderOf(request, 'live', timeout);
+    const report = await storage.setBreakers(state, { timeoutMs, by });
+    const line = state === 'open' ? 'The breaker is held open.' : 'The breaker opens and closes by itself.';
+    return reportJson(line, report);
   });
 }
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { CLEAR_SCOPES, OPERATION_MODES } from '../../shared/storage-messages.ts';
+import { BREAKER_ORDERS, CLEAR_SCOPES, OPERATION_MODES } from '../../shared/storage-messages.ts';
 
 const LONGEST_TIMEOUT_S = 3600;
 const LONGEST_READ_THROUGH_S = 86_400;
@@ -67,6 +67,16 @@ export const ClearBody = Type.Object(
         description: 'model: the pages of the served model (default). all: those of every model.',
       }),
     ),
+    timeout: optional(Type.Number({ exclusiveMinimum: 0, maximum: LONGEST_TIMEOUT_S })),
+  },
+  strict,
+);
+
+export const BreakerBody = Type.Object(
+  {
+    state: Type.Enum([...BREAKER_ORDERS], {
+      description: 'open: the storage is left alone until told otherwise. auto: the breaker decides.',
+    }),
     timeout: optional(Type.Number({ exclusiveMinimum: 0, maximum: LONGEST_TIMEOUT_S })),
   },
   strict,

@@ -33,8 +33,8 @@ interface ModelStat {
 export interface StatOptions {
   clock: Clock;
   signal: AbortSignal;
-  /** Whether pages are read where the list does not tell their length. */
-  read?: boolean;
+  /** Where pages are read whose length the list does not tell, with every layer that changes values; absent: nowhere. */
+  readFrom?: StorageDriver | undefined;
   onProgress?: (pages: number) => void;
 }
 
@@ -42,10 +42,10 @@ const PARALLEL = 16;
 
 /** Counts what a store holds. Never rejects, and changes nothing. */
 export async function statStore(store: StorageDriver, options: StatOptions): Promise<StoreStat> {
-  const { clock, signal, read = false, onProgress } = options;
+  const { clock, signal, readFrom, onProgress } = options;
   const models = new Map<string, ModelStat>();
   const trouble = new Trouble();
-  const reader = new PageReader(store);
+  const reader = readFrom && new PageReader(readFrom);
   const patience = new Patience(clock);
   const both = AbortSignal.any([signal, patience.over]);
   let [pages, others] = [0, 0];
@@ -59,7 +59,7 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
     if (both.aborted) return;
     const model = modelOf(entry.key);
     if (model === undefined) return void others++;
-    const bytes = entry.bytes ?? (read ? await lengthOf(entry) : null);
+    const bytes = entry.bytes ?? (reader ? await lengthOf(reader, entry) : null);
     if (bytes === 'gone' || both.aborted) return;
     const counted = models.get(model) ?? { model, pages: 0, bytes: 0 };
     models.set(model, counted);
@@ -69,8 +69,8 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
     onProgress?.(pages);
   }
 
-  const lengthOf = (entry: Entry) =>
-    reader.read(entry, both, (outcome) => {
+  const lengthOf = (from: PageReader, entry: Entry) =>
+    from.read(entry, both, (outcome) => {
       if (outcome.kind === 'failed') {
         if (both.aborted) return null;
         trouble.failure(entry.key, outcome.error);
@@ -82,7 +82,7 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
     });
 
   try {
-    await workThrough(entries(), read ? PARALLEL : 1, count);
+    await workThrough(entries(), reader ? PARALLEL : 1, count);
   } catch (error) {
     trouble.end(error);
   }

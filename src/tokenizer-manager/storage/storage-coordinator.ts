@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { failure, toFailure } from '../../shared/errors.ts';
 import type {
   AttachChange,
+  BreakerOrder,
   ClearScope,
   StorageChange,
   StorageCheck,
@@ -52,6 +53,8 @@ export class StorageCoordinator {
   readonly #lock = new OperationLock();
   #decided: StorageSettings;
   #epoch = 0;
+  /** Whether the breakers of what is attached are held open; ranks that come back hold theirs, too. */
+  #held = false;
   #lastOperation = 0;
 
   constructor(options: StorageCoordinatorOptions) {
@@ -80,6 +83,18 @@ export class StorageCoordinator {
   /** Removes stored pages, rank after rank: they may share a store or have one each. */
   clear(scope: ClearScope, order: PlainOrder): Promise<OperationReport<ClearedRank>> {
     return this.#run('clear', undefined, order, (_, until) => this.#clear(scope, until));
+  }
+
+  /** Holds the breakers of all ranks open, or lets them decide again. To repeat it does no harm. */
+  setBreakers(state: BreakerOrder, order: PlainOrder): Promise<OperationReport> {
+    return this.#run(`breaker_${state}`, undefined, order, async (_, until) => {
+      const ranks = this.#serving();
+      const request = { kind: 'breaker', state } as const;
+      await askAll(ranks, request, 'done', this.#left(until), this.#options.clock);
+      this.#held = state === 'open';
+      const message = this.#held ? 'held open' : 'opens and closes by itself';
+      return ranks.map(({ index }) => ({ rank: index, ok: true, message }));
+    });
   }
 
   /** Tries a backend out on every rank. Changes nothing, and does not mind other operations. */
@@ -153,6 +168,7 @@ export class StorageCoordinator {
     await askRank(rank, request, 'prepared', this.#left(until));
     const commit = { kind: 'commit', operation, graceMilliseconds: 0 } as const;
     await askRank(rank, commit, 'done', COMMIT_MS);
+    if (this.#held) await askRank(rank, { kind: 'breaker', state: 'open' }, 'done', COMMIT_MS);
   }
 
   /** One at a time. */
@@ -216,6 +232,8 @@ export class StorageCoordinator {
     // From here on it is decided.
     this.#decided = first.settings;
     if (ready.some(({ action }) => action === 'attach' || action === 'switch')) this.#epoch = id;
+    // What is attached by then has a breaker of its own.
+    if (ready.some(({ action }) => action !== 'update' && action !== 'none')) this.#held = false;
     return steps.commit(ready);
   }
 

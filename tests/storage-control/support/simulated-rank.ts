@@ -6,6 +6,7 @@ import { StorageOperations } from '../../../src/scheduler/storage-operations.ts'
 import { failure } from '../../../src/shared/errors.ts';
 import type { RankReport } from '../../../src/shared/messages.ts';
 import type { StorageAnswer, StorageRequest } from '../../../src/shared/storage-messages.ts';
+import { layerSettings } from '../../../src/storage/layer-options.ts';
 import { STORAGE_DEADLINES_MS, storageStack } from '../../../src/storage/stack.ts';
 import type { StorageRank } from '../../../src/tokenizer-manager/storage/rank-answers.ts';
 import { FINGERPRINT } from '../../storage/support/layers.ts';
@@ -187,6 +188,7 @@ export class SimulatedRank implements StorageRank {
           namespace: FINGERPRINT,
           milliseconds: STORAGE_DEADLINES_MS,
           observer: counts,
+          layers: layerSettings(backend, {}),
           onRejected: (reason) => store.violations.push(`a page was rejected: ${reason}`),
         });
         const pageBytes = simulation.engine.pages.bytes;

@@ -37,7 +37,7 @@ describe('what a store holds', () => {
   it('has an unknown length where the list does not tell, unless pages are read', async () => {
     const store = withoutLengths(await storeWith(...pagesOf(A, 20), damaged(page(A, 30))));
     expect(await stat(store)).toMatchObject({ pages: 21, bytes: null });
-    expect(await stat(store, { read: true })).toMatchObject({
+    expect(await stat(store, { readFrom: store })).toMatchObject({
       pages: 21,
       bytes: 21 * 756,
     });
@@ -46,7 +46,7 @@ describe('what a store holds', () => {
   it('is told with the pages that cannot be read', async () => {
     const { key } = page(A, 3);
     const store = failing(withoutLengths(await storeWith(...pagesOf(A, 5))), (_, failed) => failed === key);
-    expect(await stat(store, { read: true })).toMatchObject({
+    expect(await stat(store, { readFrom: store })).toMatchObject({
       pages: 5,
       bytes: null,
       failed: [{ key, reason: 'unreachable: made by the test' }],

@@ -1,0 +1,35 @@
+import type { StorageDriver } from './driver.ts';
+import { createDriver, type Surroundings } from './factory.ts';
+import { layerSettings, refuseLiteralKeys, splitLayerOptions } from './layer-options.ts';
+import { type ConfigPlace, resolveConfig } from './resolve-config.ts';
+import type { LayerSettings } from './stack.ts';
+
+export interface CreatedBackend {
+  /** Not open yet. */
+  driver: StorageDriver;
+  /** What its configuration asks for around it. */
+  layers: LayerSettings;
+  /** The backend's own options, with what they refer to. They may hold secrets. */
+  own: Record<string, unknown>;
+  /** Texts that must be seen nowhere. */
+  secrets: string[];
+}
+
+/**
+ * A backend as its configuration says. Throws `storage_unknown_backend` or `storage_config`, neither with a value of the
+ * configuration in it.
+ *
+ * @param given its own options and those of layers, as they came from the user
+ */
+export function createBackend(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  place: ConfigPlace,
+  surroundings: Surroundings = {},
+): CreatedBackend {
+  refuseLiteralKeys(name, given);
+  const { config, secrets } = resolveConfig(name, given, place);
+  const { layers, own } = splitLayerOptions(config);
+  const driver = createDriver(name, own, surroundings);
+  return { driver, layers: layerSettings(name, layers), own, secrets };
+}

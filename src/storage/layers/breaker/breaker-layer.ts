@@ -1,0 +1,92 @@
+import type { Clock } from '../../../shared/clock.ts';
+import type { Failed, KeyedOperation, StorageDriver, StorageErrorKind } from '../../driver.ts';
+import { failed } from '../../results.ts';
+import { passThrough } from '../pass-through.ts';
+import { Breaker, type BreakerSettings } from './breaker.ts';
+
+/** What a store fails with that is not there, or too slow, or broken. */
+const TROUBLE: ReadonlySet<StorageErrorKind> = new Set(['timeout', 'unreachable', 'io']);
+/** What a store says of one value: it is there. */
+const ANSWERS: ReadonlySet<StorageErrorKind> = new Set(['size', 'corrupt']);
+/** No page has it, and a store need not know it to answer. */
+const PROBED_KEY = '0';
+
+export interface BreakerLayerOptions {
+  clock: Clock;
+  /** Undefined where it opens by hand alone. */
+  settings: BreakerSettings | undefined;
+  random?: () => number;
+}
+
+/**
+ * Keeps calls from a store that does not answer: while the breaker is open every key fails at once with kind `skipped`.
+ * Its probe is a look for a key, by the driver that it is around. Lists are asked for by operators, and go through.
+ */
+export function breakerAround(
+  driver: StorageDriver,
+  { clock, settings, random = Math.random }: BreakerLayerOptions,
+): { driver: StorageDriver; breaker: Breaker } {
+  const base = passThrough(driver);
+  const breaker = new Breaker({
+    clock,
+    settings,
+    random,
+    probe: (signal) =>
+      base.has([PROBED_KEY], signal).then(
+        (results) => hasFailed('has', results) === false,
+        () => false,
+      ),
+  });
+
+  async function guarded<R extends { status: string }>(
+    operation: KeyedOperation,
+    items: readonly unknown[],
+    call: () => Promise<(R | Failed)[]>,
+  ): Promise<(R | Failed)[]> {
+    if (!breaker.letsThrough) return items.map(() => skipped(breaker));
+    const { period } = breaker;
+    const results = await call();
+    const verdict = hasFailed(operation, results);
+    if (verdict !== undefined) breaker.called(period, verdict);
+    return results;
+  }
+
+  return {
+    breaker,
+    driver: {
+      ...base,
+      async close() {
+        breaker.end();
+        await base.close();
+      },
+      has: (keys, signal) => guarded('has', keys, () => base.has(keys, signal)),
+      read: (reads, signal) => guarded('read', reads, () => base.read(reads, signal)),
+      write: (writes, signal) => guarded('write', writes, () => base.write(writes, signal)),
+      remove: (keys, signal) => guarded('remove', keys, () => base.remove(keys, signal)),
+    },
+  };
+}
+
+function skipped({ state }: Breaker): Failed {
+  const why = state === 'held' ? 'an operator holds it open' : 'the store did not answer before';
+  return failed('skipped', `The breaker is open: ${why}.`);
+}
+
+/**
+ * Whether a call says that the store is not well: every key of it failed. One key that is answered shows that the store
+ * is there, and others may have reasons of their own. Undefined where the call says nothing of the store: it was aborted,
+ * or the store refuses writes, of which reads know nothing.
+ */
+function hasFailed(
+  operation: KeyedOperation,
+  results: readonly ({ status: string } | Failed)[],
+): boolean | undefined {
+  let trouble = false;
+  for (const result of results) {
+    if (!('error' in result) || ANSWERS.has(result.error.kind)) return false;
+    const { kind } = result.error;
+    const isRefused = kind === 'denied' && (operation === 'has' || operation === 'read');
+    trouble ||= TROUBLE.has(kind) || isRefused;
+  }
+  return trouble ? true : undefined;
+}
