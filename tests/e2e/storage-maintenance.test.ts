@@ -220,7 +220,7 @@ describe('tierkv storage migrate', () => {
   it('killed in the middle and run again, it goes on to the end', async () => {
     const good = pagesOf(A, 200, 100_000);
     const [from, to] = [await folderWith(...good), await temporaryFolder()];
-    const { child, ended } = start(...bothOf(from, to), '--rate', '4MB');
+    const { child, ended } = start(...bothOf(from, to), '--rate', '500KB');
     await expect.poll(async () => (await pagesIn(to)).size, { timeout: 30_000 }).toBeGreaterThan(5);
     child.kill('SIGKILL');
     await ended;
@@ -237,7 +237,7 @@ describe('tierkv storage migrate', () => {
 
   it('ends at Ctrl-C with what it has done', async () => {
     const [from, to] = [await folderWith(...pagesOf(A, 200, 100_000)), await temporaryFolder()];
-    const { child, ended } = start(...bothOf(from, to), '--rate', '4MB');
+    const { child, ended } = start(...bothOf(from, to), '--rate', '500KB');
     await expect.poll(async () => (await pagesIn(to)).size, { timeout: 30_000 }).toBeGreaterThan(5);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await ended;
