@@ -4,13 +4,13 @@ import { redactConfig } from '../shared/secrets.ts';
 import type {
   AttachChange,
   BreakerOrder,
+  Cleared,
   ClearScope,
   StorageChange,
   StorageCheck,
   StorageSettings,
   StorageStatus,
 } from '../shared/storage-messages.ts';
-import type { Cleared } from '../storage/maintenance/clear-store.ts';
 import type { CachePolicies } from './create-cache.ts';
 import { parseStorageConfig } from './storage-config.ts';
 import { planStorage, type StoragePlan } from './storage-plan.ts';

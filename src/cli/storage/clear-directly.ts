@@ -1,9 +1,9 @@
 import { systemClock } from '../../shared/clock.ts';
 import { failure } from '../../shared/errors.ts';
-import type { ClearScope } from '../../shared/storage-messages.ts';
+import type { Cleared, ClearScope } from '../../shared/storage-messages.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { namespaceLayer } from '../../storage/layers/namespace.ts';
-import { type Cleared, clearStore } from '../../storage/maintenance/clear-store.ts';
+import { clearStore } from '../../storage/maintenance/clear-store.ts';
 import { cannotList } from '../../storage/maintenance/listing.ts';
 import { isFingerprint } from '../../storage/maintenance/pages.ts';
 import { statStore } from '../../storage/maintenance/stat-store.ts';

@@ -1,13 +1,8 @@
 import { toFailure } from '../../shared/errors.ts';
-import type { ClearCounts, ClearScope } from '../../shared/storage-messages.ts';
+import type { ClearCounts, Cleared, ClearScope } from '../../shared/storage-messages.ts';
 import type { StorageDriver } from '../driver.ts';
 import { portions } from './listing.ts';
 import { PAGES } from './pages.ts';
-
-export interface Cleared extends ClearCounts {
-  /** Why not everything was removed; undefined when it was. */
-  problem: string | undefined;
-}
 
 const TOO_LONG = 'it took too long';
 
