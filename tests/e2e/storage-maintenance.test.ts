@@ -333,7 +333,9 @@ describe('what came from the environment', () => {
     const none = await tierkv(['storage', command, 'file', ...given], {
       PAGES_OF_MINE: '/proc/nosuch-folder',
     });
-    expect(complaintOf(none)).toContain('***');
+    const complaint = complaintOf(none);
+    expect(complaint).toContain('***');
+    expect(complaint.match(/Storage backend/g)).toHaveLength(1);
     expect(none.stdout + none.stderr).not.toContain('nosuch-folder');
   });
 });
