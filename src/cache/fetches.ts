@@ -64,6 +64,11 @@ export class Fetches {
     for (const fetch of [...this.#live]) fetch.prefetch.cancel('stale');
   }
 
+  /** How quick the backend was says nothing of now. */
+  forgetSpeed(): void {
+    this.#options.reading.rate.forget();
+  }
+
   expect(prefix: Prefix): Arrival {
     if (!this.#link || !this.#missingPages(prefix, 0)) return ADMIT_AT_ONCE;
     const arrival: WaitingArrival = new WaitingArrival({

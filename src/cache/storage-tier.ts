@@ -75,6 +75,11 @@ export class StorageTier {
     this.#link?.unlearnAll();
   }
 
+  /** The backend was away and is back: how slow it was before must keep nobody from asking it. */
+  recovered(): void {
+    this.#parts.fetches.forgetSpeed();
+  }
+
   expect(prefix: Prefix): Arrival {
     return this.#parts.fetches.expect(prefix);
   }

@@ -8,8 +8,10 @@ export class AttachmentCounts implements StorageObserver {
   /** Keys that failed. */
   errors = 0;
   lastError: string | undefined;
-  /** Whether the call that ended last was one that failed. */
+  /** Whether calls fail: what began before the last one that did not says nothing of the store now. */
   failing = false;
+  /** When the last call began that did not fail. */
+  #wellAt = Number.NEGATIVE_INFINITY;
   readonly #also: StorageObserver;
   readonly #scrub: (text: string) => string;
   #running = 0;
@@ -48,7 +50,8 @@ export class AttachmentCounts implements StorageObserver {
     for (const [, keys] of failures) this.errors += keys;
     // A call that was aborted says nothing of the store.
     if (error?.kind === 'aborted') return;
-    this.failing = failures.length > 0;
+    if (failures.length === 0) this.#wellAt = Math.max(this.#wellAt, call.began);
+    this.failing = failures.length > 0 && call.began >= this.#wellAt;
     if (error) this.lastError = this.#scrub(`${operation}: ${error.kind}: ${error.message}`);
   }
 }

@@ -13,6 +13,12 @@ export class Rate {
     this.#milliseconds = this.#milliseconds * MEMORY + milliseconds;
   }
 
+  /** What was measured says nothing of now. */
+  forget(): void {
+    this.#tokens = 0;
+    this.#milliseconds = 0;
+  }
+
   /** Tokens per millisecond; undefined before the first measurement. */
   get value(): number | undefined {
     return this.#tokens + this.#milliseconds === 0 ? undefined : this.#tokens / this.#milliseconds;

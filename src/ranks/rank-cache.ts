@@ -52,6 +52,7 @@ export function createStorageControl(
         milliseconds: STORAGE_DEADLINES_MS,
         observer: counts,
         layers,
+        onRecovered: () => tier.recovered(),
         onRejected: (reason) => metrics.rejected(backend, reason),
       });
       return new Attachment({ backend, stack, counts, epoch, pageBytes: pages.bytes, clock, scrub: hide });

@@ -35,7 +35,7 @@ const BreakerOptions = Type.Object(
   },
   {
     ...strict,
-    description: 'When a store that fails is left alone. `false`: by hand only.',
+    description: 'When a store that fails is left alone; false is by hand only.',
     default: {},
   },
 );
@@ -51,7 +51,7 @@ const CompressOptions = Type.Object(
   },
   {
     ...strict,
-    description: 'Compresses pages, those that it makes smaller by 5 %. `true`: with the defaults.',
+    description: 'Compresses pages, those that it makes smaller by 5 %; true takes the defaults.',
     absent: 'pages are stored as they are',
   },
 );

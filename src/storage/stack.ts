@@ -41,6 +41,8 @@ export interface StackOptions extends Omit<IntegrityOptions, 'onRejected'> {
   observer: StorageObserver;
   /** None where it is absent. */
   layers?: LayerSettings;
+  /** Told whenever the breaker has closed again. */
+  onRecovered?(): void;
   /** Told of every value that was taken for a miss. It is removed, but for those of a key that is not known here. */
   onRejected(reason: Rejection | 'corrupt' | 'unknown_key', key: string): void;
 }
@@ -76,7 +78,11 @@ export function storageStack(driver: StorageDriver, options: StackOptions): Stor
   const values = valueLayers(layers, (key) => onRejected('unknown_key', key))(counted);
   const named = namespaceLayer(namespace)(integrityLayer(options)(values));
   const unguarded = observeLayer(observer, clock)(named);
-  const { driver: pages, breaker } = breakerAround(unguarded, { clock, settings: layers.breaker });
+  const { driver: pages, breaker } = breakerAround(unguarded, {
+    clock,
+    settings: layers.breaker,
+    onClosed: () => options.onRecovered?.(),
+  });
   const { open, close } = pages;
   return { store: { ...timed, open, close }, unguarded, pages, breaker };
 }

@@ -33,6 +33,7 @@ const LEVELS: Record<string, [method: string, route: string, body: unknown, serv
     ['GET', STORAGE, undefined, 200],
     ['DELETE', STORAGE, undefined, 200],
     ['PUT', STORAGE, attachBody({}, { hicache_storage_backend: 'nosuch' }), 400],
+    ['POST', `${STORAGE}/breaker`, { state: 'open' }, 400],
     ['POST', `${STORAGE}/check`, attachBody({}, { hicache_storage_backend: 'nosuch' }), 400],
     ['POST', '/attach_hicache_storage_backend', attachBody({}, { hicache_storage_backend: 'nosuch' }), 400],
     ['POST', '/detach_hicache_storage_backend', undefined, 200],

@@ -6,6 +6,7 @@ async function errors(outcomes: Record<string, number>): Promise<[kind: unknown,
   const observer = metrics.storage('file');
   observer.started('read');
   observer.ended('read', {
+    began: 0,
     milliseconds: 1,
     outcomes: new Map(Object.entries(outcomes)),
     bytes: 0,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Failure } from '../../src/shared/errors.ts';
 import { createBackend } from '../../src/storage/create-backend.ts';
@@ -36,6 +37,15 @@ test('every option says what it means and its default, and none is one of a back
       own.filter((option) => Object.hasOwn(LayerOptions.properties, option)),
       name,
     ).toEqual([]);
+  }
+});
+
+test('the documentation says the same of every option', () => {
+  const page = readFileSync(new URL('../../docs/storage-layers.md', import.meta.url), 'utf8');
+  for (const { name, otherwise, description } of describeOptions(LayerOptions)) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` `));
+    const cells = row?.split('|').map((cell) => cell.trim().replaceAll('`', ''));
+    expect(cells?.slice(2, 4), name).toEqual([otherwise, description]);
   }
 });
 

@@ -11,6 +11,8 @@ export interface StorageObserver {
 }
 
 export interface CallReport {
+  /** When, by the clock. */
+  began: number;
   milliseconds: number;
   /** Keys by outcome: `hit`, `miss`, `stored`, `exists`, `removed`, or the kind of the error. */
   outcomes: ReadonlyMap<string, number>;
@@ -50,7 +52,7 @@ export function observeLayer(observer: StorageObserver, clock: Clock): StorageLa
       });
       return results;
     } finally {
-      observer.ended(operation, { milliseconds: clock.now() - start, outcomes, bytes, error });
+      observer.ended(operation, { began: start, milliseconds: clock.now() - start, outcomes, bytes, error });
     }
   }
   return (driver) => {

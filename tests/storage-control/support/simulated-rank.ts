@@ -189,6 +189,7 @@ export class SimulatedRank implements StorageRank {
           milliseconds: STORAGE_DEADLINES_MS,
           observer: counts,
           layers: layerSettings(backend, {}),
+          onRecovered: () => tier.recovered(),
           onRejected: (reason) => store.violations.push(`a page was rejected: ${reason}`),
         });
         const pageBytes = simulation.engine.pages.bytes;

@@ -112,7 +112,7 @@ test('a value that was changed anywhere is corrupt or another value, and nothing
         else expect(['corrupt', 'size']).toContain(outcome(result));
       },
     ),
-    { examples: Array.from({ length: PACK_BYTES }, (_, at) => [TEXT, at, 1]) },
+    { examples: Array.from({ length: PACK_BYTES }, (_, at): [Buffer, number, number] => [TEXT, at, 1]) },
   );
 });
 

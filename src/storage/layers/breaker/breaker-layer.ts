@@ -16,6 +16,8 @@ export interface BreakerLayerOptions {
   /** Undefined where it opens by hand alone. */
   settings: BreakerSettings | undefined;
   random?: () => number;
+  /** Told whenever it has closed again. */
+  onClosed?: () => void;
 }
 
 /**
@@ -24,13 +26,14 @@ export interface BreakerLayerOptions {
  */
 export function breakerAround(
   driver: StorageDriver,
-  { clock, settings, random = Math.random }: BreakerLayerOptions,
+  { clock, settings, random = Math.random, onClosed = () => undefined }: BreakerLayerOptions,
 ): { driver: StorageDriver; breaker: Breaker } {
   const base = passThrough(driver);
   const breaker = new Breaker({
     clock,
     settings,
     random,
+    onClosed,
     probe: (signal) =>
       base.has([PROBED_KEY], signal).then(
         (results) => hasFailed('has', results) === false,

@@ -19,6 +19,8 @@ export interface BreakerOptions {
   probe: (signal: AbortSignal) => Promise<boolean>;
   /** From 0 to 1, exclusive. */
   random: () => number;
+  /** Told whenever it has closed again. Must not throw. */
+  onClosed: () => void;
 }
 
 /**
@@ -148,6 +150,7 @@ export class Breaker {
     this.#closedAt = this.#options.clock.now();
     this.#inARow = 0;
     this.#recent.clear();
+    this.#options.onClosed();
   }
 
   #go(next: BreakerState): void {

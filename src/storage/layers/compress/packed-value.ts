@@ -23,6 +23,9 @@ const BLOCK_BYTES = 128 * 1024;
 /** More than the heads of a frame and of one block. */
 const HEADS_BYTES = 64;
 
+/** What zlib takes as the length of a piece, at least. */
+const SHORTEST_PIECE = 64;
+
 /** Whether this Node.js has zstd. */
 export const HAS_ZSTD = typeof zlib.zstdCompress === 'function';
 
@@ -49,6 +52,7 @@ export function parsePackHeader(head: Buffer): PackHeader | undefined {
 
 export async function compress(value: Buffer, level: number): Promise<Buffer> {
   return promisify(zlib.zstdCompress)(value, {
+    chunkSize: wholePiece(value.length),
     params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
   });
 }
@@ -56,12 +60,20 @@ export async function compress(value: Buffer, level: number): Promise<Buffer> {
 /** The value of a frame; undefined for what is no frame, or one of another length. Never makes more than that. */
 export async function decompress(frame: Buffer, bytes: number): Promise<Buffer | undefined> {
   try {
-    // Zero would be no limit.
-    const value = await promisify(zlib.zstdDecompress)(frame, { maxOutputLength: Math.max(1, bytes) });
+    const value = await promisify(zlib.zstdDecompress)(frame, {
+      chunkSize: wholePiece(bytes),
+      // Zero would be no limit.
+      maxOutputLength: Math.max(1, bytes),
+    });
     return value.length === bytes ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What comes out comes in one piece: for each one there is a turn of a thread and of the event loop. */
+function wholePiece(bytes: number): number {
+  return Math.max(SHORTEST_PIECE, bytes);
 }
 
 /** How much of a frame is enough for {@link decompressBeginning}. */

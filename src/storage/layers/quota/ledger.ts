@@ -9,8 +9,8 @@ export interface Entry {
  */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
-  /** How many writes of a key have not ended. */
-  readonly #writing = new Map<string, number>();
+  /** Writes of a key that have not ended: how many, and whether there was more than one at a time. */
+  readonly #writing = new Map<string, { count: number; overlap: boolean }>();
   #storedBytes = 0;
   #reservedBytes = 0;
   #largest = 0;
@@ -45,13 +45,19 @@ export class Ledger {
   /** A value is about to be written; {@link written} or {@link notWritten} must follow. */
   reserve(key: string, bytes: number): void {
     this.#reservedBytes += bytes;
-    this.#writing.set(key, (this.#writing.get(key) ?? 0) + 1);
+    const others = this.#writing.get(key)?.count ?? 0;
+    this.#writing.set(key, { count: others + 1, overlap: others > 0 });
   }
 
-  /** It is there, or may be. */
-  written(key: string, bytes: number): void {
+  /**
+   * It was stored, or, where that is not certain, it or what was there before. Of writes at the same time nobody knows
+   * which one was the last: the longest counts.
+   */
+  written(key: string, bytes: number, isCertain: boolean): void {
+    const { overlap } = this.#writing.get(key) ?? { overlap: false };
+    const before = isCertain && !overlap ? 0 : (this.#entries.get(key)?.bytes ?? 0);
     this.#release(key, bytes);
-    this.put(key, bytes);
+    this.put(key, Math.max(before, bytes));
   }
 
   notWritten(key: string, bytes: number): void {
@@ -98,8 +104,7 @@ export class Ledger {
 
   #release(key: string, bytes: number): void {
     this.#reservedBytes -= bytes;
-    const others = (this.#writing.get(key) ?? 1) - 1;
-    if (others > 0) this.#writing.set(key, others);
-    else this.#writing.delete(key);
+    const writing = this.#writing.get(key);
+    if (writing && --writing.count === 0) this.#writing.delete(key);
   }
 }

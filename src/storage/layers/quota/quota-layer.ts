@@ -42,10 +42,7 @@ export function quotaLayer(options: QuotaOptions): StorageLayer {
       const done = () => {
         if (result.status === 'error' && REFUSALS.has(result.error.kind))
           return ledger.notWritten(key, bytes);
-        // Which one of the two is there, only one that was stored tells.
-        const before = result.status === 'stored' ? 0 : (ledger.get(key)?.bytes ?? 0);
-        ledger.written(key, bytes);
-        if (before > bytes) ledger.put(key, before);
+        ledger.written(key, bytes, result.status === 'stored');
       };
       if (result.status === 'error' && result.settled) void result.settled.then(done);
       else done();
