@@ -1,10 +1,10 @@
 import type { Attachment } from '../controller/attachment.ts';
-import type { Cleared } from '../controller/clear-store.ts';
 import { failure, toFailure } from '../shared/errors.ts';
 import { redactConfig } from '../shared/secrets.ts';
 import type {
   AttachChange,
   BreakerOrder,
+  Cleared,
   ClearScope,
   StorageChange,
   StorageCheck,

@@ -4,7 +4,7 @@ import type { Static, TSchema } from 'typebox';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type Failure, failure } from '../shared/errors.ts';
-import { scrub } from '../shared/secrets.ts';
+import { scrubAll } from '../shared/secrets.ts';
 
 export interface ServerCall {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -103,15 +103,8 @@ export class ServerClient {
     } catch {
       throw this.#unknown(`status ${status}, and no JSON`);
     }
-    return this.#hide(answer);
-  }
-
-  /** Servers show no secrets; should one ever do, it is not seen here. */
-  #hide(value: unknown): unknown {
-    if (typeof value === 'string') return scrub(value, this.#secrets);
-    if (Array.isArray(value)) return value.map((item) => this.#hide(item));
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.#hide(inner)]));
+    // Servers show no secrets; should one ever do, it is not seen here.
+    return scrubAll(answer, this.#secrets);
   }
 
   #noAnswer(error: unknown): Failure {

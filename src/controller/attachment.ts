@@ -1,12 +1,18 @@
 import type { Clock } from '../shared/clock.ts';
 import { failure } from '../shared/errors.ts';
-import type { AttachmentState, BreakerState, ClearScope, StorageCheck } from '../shared/storage-messages.ts';
+import type {
+  AttachmentState,
+  BreakerState,
+  Cleared,
+  ClearScope,
+  StorageCheck,
+} from '../shared/storage-messages.ts';
 import type { Usage } from '../storage/driver.ts';
+import { clearStore } from '../storage/maintenance/clear-store.ts';
 import type { StorageStack } from '../storage/stack.ts';
 import { tryStore } from '../storage/try-store.ts';
 import type { AttachmentCounts } from './attachment-counts.ts';
 import { AttachmentLife } from './attachment-states.ts';
-import { type Cleared, clearStore } from './clear-store.ts';
 import { StorageLink } from './storage-link.ts';
 
 export interface AttachmentOptions {

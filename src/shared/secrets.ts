@@ -49,6 +49,15 @@ export function scrub(text: string, secrets: readonly string[]): string {
   return ordered.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text);
 }
 
+/** A value with every text in it scrubbed, such as a report. */
+export function scrubAll<T>(value: T, secrets: readonly string[]): T;
+export function scrubAll(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === 'string') return scrub(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => scrubAll(item, secrets));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, scrubAll(inner, secrets)]));
+}
+
 /** @param secret whether it stands below a name of secrets */
 function redact(value: unknown, secret: boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => redact(item, secret));

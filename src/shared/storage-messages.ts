@@ -176,6 +176,10 @@ export type StorageStatus = Static<typeof StorageStatus>;
 
 const ClearCounts = { removed: Unsigned, failed: Unsigned };
 export type ClearCounts = { removed: number; failed: number };
+export interface Cleared extends ClearCounts {
+  /** Why not everything was removed; undefined when it was. */
+  problem: string | undefined;
+}
 
 export const StorageAnswer = Type.Union([
   Type.Object(

@@ -13,6 +13,8 @@ export interface CreatedBackend {
   driver: StorageDriver;
   /** What its configuration asks for around it. */
   layers: LayerSettings;
+  /** The backend's own options, with what they refer to. They may hold secrets. */
+  own: Record<string, unknown>;
   /** Texts that must be seen nowhere. */
   secrets: string[];
 }
@@ -37,7 +39,7 @@ export function createBackend(
     const expected = `is not for this backend, which counts by itself: use '${OWN_QUOTA}'`;
     throw failure('storage_config', { backend: name, path: 'quota', expected });
   }
-  return { driver, layers: layerSettings(name, layers), secrets };
+  return { driver, layers: layerSettings(name, layers), own, secrets };
 }
 
 function hasOption(backend: string, option: string): boolean {

@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.ts';
-import type { StorageDriver } from './driver.ts';
+import type { StorageDriver, StorageLayer } from './driver.ts';
 import type { Breaker, BreakerSettings } from './layers/breaker/breaker.ts';
 import { breakerAround } from './layers/breaker/breaker-layer.ts';
 import { type CompressOptions, compressLayer } from './layers/compress/compress-layer.ts';
@@ -75,11 +75,8 @@ export function storageStack(driver: StorageDriver, options: StackOptions): Stor
   const timed = deadlineLayer(options)(driver);
   const counted =
     layers.quota === undefined ? timed : quotaLayer({ bytes: layers.quota, prefix: `${namespace}/` })(timed);
-  const encrypted = layers.encrypt
-    ? encryptLayer({ keys: layers.encrypt, onUnknownKey: (key) => onRejected('unknown_key', key) })(counted)
-    : counted;
-  const compressed = layers.compress ? compressLayer(layers.compress)(encrypted) : encrypted;
-  const named = namespaceLayer(namespace)(integrityLayer(options)(compressed));
+  const values = valueLayers(layers, (key) => onRejected('unknown_key', key))(counted);
+  const named = namespaceLayer(namespace)(integrityLayer(options)(values));
   const unguarded = observeLayer(observer, clock)(named);
   const { driver: pages, breaker } = breakerAround(unguarded, {
     clock,
@@ -88,4 +85,37 @@ export function storageStack(driver: StorageDriver, options: StackOptions): Stor
   });
   const { open, close } = pages;
   return { store: { ...timed, open, close }, unguarded, pages, breaker };
+}
+
+export interface ValueOptions extends DeadlineOptions {
+  layers: Pick<LayerSettings, 'compress' | 'encrypt'>;
+  /** Told of every value that was taken for a miss, since the key that it is encrypted with is not known here. */
+  onUnknownKey(key: string): void;
+}
+
+/** A driver as who looks after stored pages sees it, whatever model they are of. To open or close one is to do so for both. */
+export interface ValueStack {
+  /** With deadlines alone: what the store lists and says is as it is stored. */
+  store: StorageDriver;
+  /** Values as they are under their header: with every layer of {@link storageStack} that changes them. */
+  values: StorageDriver;
+}
+
+/** A driver with the layers that need no model. No quota is kept: it is one of the served model's pages. */
+export function valueStack(driver: StorageDriver, options: ValueOptions): ValueStack {
+  const timed = deadlineLayer(options)(driver);
+  const values = valueLayers(options.layers, options.onUnknownKey)(timed);
+  const { open, close } = values;
+  return { store: { ...timed, open, close }, values };
+}
+
+/** What is done to the bytes of a value, from the driver outwards. */
+function valueLayers(
+  { compress, encrypt }: ValueOptions['layers'],
+  onUnknownKey: ValueOptions['onUnknownKey'],
+): StorageLayer {
+  return (driver) => {
+    const encrypted = encrypt ? encryptLayer({ keys: encrypt, onUnknownKey })(driver) : driver;
+    return compress ? compressLayer(compress)(encrypted) : encrypted;
+  };
 }

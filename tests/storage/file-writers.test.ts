@@ -68,7 +68,7 @@ test('O5: several processes that write to one folder, and are killed, are never 
   const room = Math.floor(QUOTA / PAGE);
   const used: number[] = [];
   for (let i = 0; i < room; i++) {
-    await write(driver, `model/after-${i}`, bytes(PAGE));
+    await write(driver, `${FINGERPRINT}/after-${i}`, bytes(PAGE));
     used.push(await bytesIn(folder));
   }
   expect(Math.max(...used)).toBeGreaterThan(QUOTA - PAGE);

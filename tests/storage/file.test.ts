@@ -93,7 +93,7 @@ test.each(['model/aa', 'model', '.'])(
     expect((await read(driver, 'model/aaaa')).result).toEqual({ status: 'miss' });
     expect(await has(driver, 'model/aaaa')).toEqual({ status: 'miss' });
     expect(await remove(driver, 'model/aaaa')).toEqual({ status: 'miss' });
-    expect(await driver.list?.(undefined, never)).toEqual({ keys: [], next: undefined });
+    expect(await driver.list?.(undefined, never)).toEqual({ keys: [], bytes: [], next: undefined });
     expect(await write(driver, 'model/aaaa', bytes(100))).toEqual({ status: 'stored' });
     expect((await read(driver, 'model/aaaa')).value).toEqual(bytes(100));
     await driver.close();

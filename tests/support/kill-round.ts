@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { verifyPages } from '../../src/storage/drivers/file/verify.ts';
 import { temporaryFolder } from '../storage/support/folders.ts';
+import { verifyFolder } from '../storage/support/verify-folder.ts';
 import { randomFrom } from '../structured-output/random.ts';
 import {
   ask,
@@ -42,8 +42,9 @@ async function killRound(folder: string, seed: number, right: readonly GreedyAns
     return storage;
   } finally {
     await server.kill();
-    const { removed, reasons, failed } = await verifyPages(folder);
-    expect({ removed, reasons, failed }).toEqual({ removed: 0, reasons: {}, failed: [] });
+    const { store, folder: files } = await verifyFolder(folder);
+    expect(store).toMatchObject({ removed: 0, reasons: {}, failed: [], problem: null });
+    expect(files.failed).toEqual([]);
   }
 }
 

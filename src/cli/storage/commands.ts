@@ -4,10 +4,12 @@ import { addBreaker } from './breaker.ts';
 import { addAttach, addDetach, addSwitch } from './change.ts';
 import { addCheck } from './check.ts';
 import { addClear } from './clear.ts';
+import { addMigrate } from './migrate.ts';
+import { addStat } from './stat.ts';
 import { addStatus } from './status.ts';
 import { addVerify } from './verify.ts';
 
-/** `tierkv storage …`: the storage of a running server, and the pages on disk without one. */
+/** `tierkv storage …`: the storage of a running server, and the pages in a store without one. */
 export function addStorage(program: Command): void {
   const storage = program
     .command('storage')
@@ -20,5 +22,7 @@ export function addStorage(program: Command): void {
   addBreaker(storage);
   addClear(storage);
   addBackends(storage);
+  addStat(storage);
   addVerify(storage);
+  addMigrate(storage);
 }

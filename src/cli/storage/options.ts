@@ -23,6 +23,29 @@ export interface BackendFlags extends TimeoutFlags {
   writePolicy?: WritePolicy;
 }
 
+/** Flags of commands that open a store themselves. */
+export interface StoreFlags {
+  hicacheDynamicBackendDir?: string;
+  json?: true;
+}
+
+export interface OneStoreFlags extends StoreFlags {
+  extraConfig?: string;
+}
+
+export function withDynamicFolder(command: Command): Command {
+  return command.option(
+    '--hicache-dynamic-backend-dir <folder>',
+    "where modules of backends of one's own may lie",
+  );
+}
+
+export function withStore(command: Command): Command {
+  return withDynamicFolder(
+    command.option('--extra-config <json|@file>', 'its settings; a file is .json, .yaml or .toml'),
+  );
+}
+
 export function withServer(command: Command): Command {
   return command
     .option('--url <url>', 'the server', 'http://127.0.0.1:30000')

@@ -1,18 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { oneLine, type ServerClient } from '../server-client.ts';
+import { type ProgressOutput, StatusLine } from '../status-line.ts';
 import { StatusAnswer } from './answers.ts';
 import { ROUTE } from './ask.ts';
 
-/** What progress is written to: stderr, or what stands for it in a test. */
-export interface ProgressOutput {
-  isTTY?: boolean;
-  columns?: number;
-  write(text: string): unknown;
-}
-
 const EVERY_MS = 1_000;
 const STATUS_S = 3;
-const EMPTY_LINE = '\r\x1b[2K';
 
 /** Waits for the work, and shows on a terminal how long it takes and what the server waits for. */
 export async function watched<T>(
@@ -21,22 +14,23 @@ export async function watched<T>(
   work: Promise<T>,
   output: ProgressOutput = process.stderr,
 ): Promise<T> {
-  if (!output.isTTY) return work;
+  const line = new StatusLine(output);
+  if (!line.isShown) return work;
   const ended = new AbortController();
-  const following = follow(client, title, output, ended.signal);
+  const following = follow(client, title, line, ended.signal);
   try {
     return await work;
   } finally {
     ended.abort();
     await following;
-    output.write(EMPTY_LINE);
+    line.clear();
   }
 }
 
 async function follow(
   client: ServerClient,
   title: string,
-  output: ProgressOutput,
+  line: StatusLine,
   signal: AbortSignal,
 ): Promise<void> {
   const began = performance.now();
@@ -44,9 +38,7 @@ async function follow(
   let waits = '';
   while (!signal.aborted) {
     const elapsed = `${Math.round((performance.now() - began) / 1000)} s`;
-    const line = [title, elapsed, waits].filter(Boolean).join(' · ');
-    // A terminal that does not know its width says 0.
-    output.write(EMPTY_LINE + line.slice(0, (output.columns || 80) - 1));
+    line.show([title, elapsed, waits]);
     await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined);
     // A status that cannot be had is no matter: the operation itself will say what is wrong.
     waits = await client.ask(call, StatusAnswer).then(whatIsWaitedFor, () => waits);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.ts';
-import { type Failure, failure } from '../../shared/errors.ts';
+import { Failure, failure } from '../../shared/errors.ts';
 import type { Failed, KeyedOperation, StorageDriver, StorageLayer } from '../driver.ts';
 import { failed } from '../results.ts';
 import { passThrough } from './pass-through.ts';
@@ -73,7 +73,12 @@ export function deadlineLayer({ clock, milliseconds }: DeadlineOptions): Storage
     if (signal.aborted) throw broken(driver, 'The call was aborted before it began.');
     const outcome = await race(operation, call, signal);
     if ('value' in outcome) return outcome.value;
-    if ('thrown' in outcome) throw broken(driver, reason(outcome.thrown), outcome.thrown);
+    if ('thrown' in outcome) {
+      const { thrown } = outcome;
+      // It names the backend already.
+      const isOwn = thrown instanceof Failure && thrown.code === 'storage_failed';
+      throw isOwn ? thrown : broken(driver, reason(thrown), thrown);
+    }
     throw broken(driver, outcome.cut === 'timeout' ? tooLong(operation) : 'The call was aborted.');
   }
 

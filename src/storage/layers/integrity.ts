@@ -10,7 +10,7 @@ export interface IntegrityOptions {
   /** The model's, 64 hexadecimal digits in lower case. */
   fingerprint: string;
   /** Told of every value that was not what its key says. It has been taken for a miss, and is being removed. */
-  onRejected(reason: Rejection | 'corrupt', key: string): void;
+  onRejected(reason: Damage, key: string): void;
 }
 
 /**
@@ -76,7 +76,9 @@ function withHeader({ key, parts }: Write, fingerprint: string): Write {
   return { key, parts: [header, ...parts] };
 }
 
-type Outcome = ReadResult | Rejection | 'corrupt';
+/** Why a value is not the page that its key says, or that the store says so. */
+export type Damage = Rejection | 'corrupt';
+type Outcome = ReadResult | Damage;
 
 async function readVerified(
   driver: StorageDriver,
@@ -92,7 +94,7 @@ async function readVerified(
       key: read.key,
       into: [headers[i]!, ...read.into],
       filled: (bytes) => {
-        const outcome = verify(read, headers[i]!, fingerprint, { status: 'hit', bytes });
+        const outcome = verifyPage(read, headers[i]!, fingerprint, { status: 'hit', bytes });
         early[i] = { bytes, outcome };
       },
     })),
@@ -104,7 +106,7 @@ async function readVerified(
     const read = reads[i]!;
     let outcome = result.status === 'hit' && result.bytes === early[i]?.bytes ? early[i].outcome : undefined;
     if (outcome === undefined) {
-      outcome = verify(read, headers[i]!, fingerprint, result);
+      outcome = verifyPage(read, headers[i]!, fingerprint, result);
       await setImmediate();
     }
     if (typeof outcome === 'string') {
@@ -118,7 +120,18 @@ async function readVerified(
   return verified;
 }
 
-function verify({ key, into }: Read, header: Buffer, fingerprint: string, result: ReadResult): Outcome {
+/**
+ * What becomes of a read whose header and page were read one after the other: what is damaged is told by its reason.
+ *
+ * @param read of the page alone, by the key of the store
+ * @param result of the read with the header
+ */
+export function verifyPage(
+  { key, into }: Read,
+  header: Buffer,
+  fingerprint: string,
+  result: ReadResult,
+): Outcome {
   const tooLong = result.status === 'error' && result.error.kind === 'size';
   if (result.status === 'error' && result.error.kind === 'corrupt') return 'corrupt';
   if (result.status !== 'hit' && !tooLong) return result;

@@ -1,5 +1,6 @@
 // A process that writes pages until it is killed. Arguments: folder, fingerprint, quota, bytes of a page. Sends what
 // became of every page after each batch.
+import { hash } from 'node:crypto';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { integrityLayer } from '../../../src/storage/layers/integrity.ts';
 import { bytes, never, outcome } from './calls.ts';
@@ -11,7 +12,7 @@ await driver.open(never);
 const value = bytes(Number(length));
 for (let batch = 0; ; batch++) {
   const writes = Array.from({ length: 8 }, (_, i) => ({
-    key: `model/${process.pid}-${batch}-${i}`,
+    key: `${fingerprint}/${hash('sha256', `${process.pid}-${batch}-${i}`)}`,
     parts: [value.subarray(i)],
   }));
   const results = await driver.write(writes, never);

@@ -39,8 +39,9 @@ interface Opened {
 /**
  * Pages as files of a folder, within a quota; the least recently used go first. Several processes may use one folder.
  *
- * A namespace (what stands before the last `/` of a key) belongs to this driver from its first use: only then are its
- * files counted and evicted. The index of them is filled in the background; writes wait for it, nothing else does.
+ * A namespace (what stands before the last `/` of a key) belongs to this driver from the first look or write: only then
+ * are its files counted and evicted, and is it kept when they are used. The index of them is filled in the background;
+ * writes wait for it, nothing else does. Who only lists, reads and removes, as for checking pages, evicts nothing.
  */
 export class FileDriver implements StorageDriver {
   readonly name = 'file';
@@ -92,6 +93,7 @@ export class FileDriver implements StorageDriver {
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
+    this.#useNamespaces(keys);
     return this.#each(keys.map(keyed), signal, this.#reading, ({ key }, { limits }) =>
       this.#hasOne(key, limits),
     );
@@ -102,6 +104,7 @@ export class FileDriver implements StorageDriver {
   }
 
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
+    this.#useNamespaces(writes.map(({ key }) => key));
     return this.#each(writes, signal, this.#writing, (write, { quota }, both) =>
       this.#writeOne(write, both, quota),
     );
@@ -136,8 +139,6 @@ export class FileDriver implements StorageDriver {
     limit: Limiter,
     work: (item: T, open: Opened, signal: AbortSignal) => Promise<R>,
   ): Promise<(R | Failed)[]> {
-    const open = this.#open;
-    if (open) for (const { key } of items) if (isKey(key)) this.#useNamespace(namespaceOf(key), open);
     return this.#gate.each(items, signal, limit, (item, both) => work(item, this.#open!, both));
   }
 
@@ -158,7 +159,7 @@ export class FileDriver implements StorageDriver {
       return { status: 'miss' };
     }
     if (bytes === 'too long') return failed('size', 'The value does not fit into the buffers.');
-    this.#use(key);
+    if (this.#namespaces.has(namespaceOf(key))) this.#use(key);
     return { status: 'hit', bytes };
   }
 
@@ -203,6 +204,11 @@ export class FileDriver implements StorageDriver {
       if (isAbsent(error)) return undefined;
       throw error;
     }
+  }
+
+  #useNamespaces(keys: readonly string[]): void {
+    const open = this.#open;
+    if (open) for (const key of keys) if (isKey(key)) this.#useNamespace(namespaceOf(key), open);
   }
 
   /** A namespace that is used for the first time is scanned, and the quota then holds for its pages too. */

@@ -1,8 +1,13 @@
+import { lstat } from 'node:fs/promises';
+import path from 'node:path';
+import { limiter } from '../../concurrency.ts';
 import type { Listing } from '../../driver.ts';
 import { isAbsent } from './file-errors.ts';
 import { keyOf, walk } from './walk.ts';
 
 const PORTION = 1000;
+/** Files at a time that are asked for their length. */
+const PARALLEL = 8;
 
 /**
  * The keys of the folders after the cursor, which is the path of the last folder that was listed. A folder is listed
@@ -13,13 +18,35 @@ export async function listPages(
   cursor: string | undefined,
   signal: AbortSignal,
 ): Promise<Listing> {
-  const keys: string[] = [];
+  const limit = limiter(PARALLEL);
+  const found: { key: string; bytes: number }[] = [];
+  const split = (next: string | undefined): Listing => ({
+    keys: found.map(({ key }) => key),
+    bytes: found.map(({ bytes }) => bytes),
+    next,
+  });
   for await (const { folder, files } of walk(root, throwUnlessAbsent, cursor?.split('/'))) {
     signal.throwIfAborted();
-    keys.push(...files.flatMap((file) => keyOf(folder, file) ?? []));
-    if (keys.length >= PORTION) return { keys, next: folder.join('/') };
+    const look = (name: string) => limit(() => lengthOf(path.join(root, ...folder, name)));
+    const pages = files.map(async (file) => {
+      const key = keyOf(folder, file);
+      const bytes = key === undefined ? undefined : await look(file.name);
+      return key === undefined || bytes === undefined ? [] : [{ key, bytes }];
+    });
+    found.push(...(await Promise.all(pages)).flat());
+    if (found.length >= PORTION) return split(folder.join('/'));
   }
-  return { keys, next: undefined };
+  return split(undefined);
+}
+
+/** Undefined where it was removed meanwhile. */
+async function lengthOf(file: string): Promise<number | undefined> {
+  try {
+    return (await lstat(file)).size;
+  } catch (error) {
+    throwUnlessAbsent(file, error);
+    return undefined;
+  }
 }
 
 function throwUnlessAbsent(_: string, error: unknown): void {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { clearStore } from '../../../src/controller/clear-store.ts';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { passThrough } from '../../../src/storage/layers/pass-through.ts';
+import { clearStore } from '../../../src/storage/maintenance/clear-store.ts';
 import { failed } from '../../../src/storage/results.ts';
-import { never } from '../../storage/support/calls.ts';
+import { never } from '../support/calls.ts';
 
 const hex = (start: string) => start.padEnd(64, '0');
 const PAGES = Array.from({ length: 250 }, (_, i) => hex(`${i}a`));
