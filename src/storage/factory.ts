@@ -4,6 +4,8 @@ import { validConfig } from './config.ts';
 import type { StorageDriver } from './driver.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
+import { hf3fsDriver } from './drivers/hf3fs/create.ts';
+import { Hf3fsOptions } from './drivers/hf3fs/options.ts';
 import { LmdbDriver } from './drivers/lmdb/lmdb-driver.ts';
 import { LmdbOptions } from './drivers/lmdb/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
@@ -11,6 +13,7 @@ import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
   file: backend('files in a folder, within a quota', FileOptions, (options) => new FileDriver(options)),
+  hf3fs: backend('a mounted 3FS, with its metadata service where there is one', Hf3fsOptions, hf3fsDriver),
   lmdb: backend(
     'an embedded database on a disk, within a quota: for many small pages',
     LmdbOptions,
