@@ -9,6 +9,10 @@ import { Hf3fsOptions } from './drivers/hf3fs/options.ts';
 import { LmdbDriver } from './drivers/lmdb/lmdb-driver.ts';
 import { LmdbOptions } from './drivers/lmdb/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
+import { createChild } from './drivers/pairs/child.ts';
+import { mirrorDriver } from './drivers/pairs/mirror.ts';
+import { type ChildConfig, MirrorOptions, TieredOptions } from './drivers/pairs/options.ts';
+import { tieredDriver } from './drivers/pairs/tiered.ts';
 
 /** Every backend: to add one is to add its line here, and its files in `drivers`. */
 const BACKENDS: Record<string, Backend> = {
@@ -24,6 +28,14 @@ const BACKENDS: Record<string, Backend> = {
     MemoryOptions,
     (options) => memoryDriver(options),
   ),
+  mirror: backend('two backends that hold the same', MirrorOptions, ({ first, second }, surroundings) => {
+    const create = nested('mirror', surroundings);
+    return mirrorDriver(create('first', first), create('second', second));
+  }),
+  tiered: backend('a fast backend before a slow one', TieredOptions, ({ fast, slow }, surroundings) => {
+    const create = nested('tiered', surroundings);
+    return tieredDriver(create('fast', fast), create('slow', slow));
+  }),
 };
 
 /** Backends of SGLang's that have no client one can get, and what reaches the same medium. */
@@ -48,6 +60,26 @@ interface Backend {
 export interface Surroundings {
   /** Where modules of the operator's may lie; undefined is nowhere. */
   dynamicFolder?: string | undefined;
+  /** In how many others it lies. */
+  depth?: number;
+}
+
+const DEEPEST = 4;
+
+/** Makes the backends that another one consists of. */
+function nested(backend: string, surroundings: Surroundings) {
+  const depth = (surroundings.depth ?? 0) + 1;
+  return (place: string, config: ChildConfig): StorageDriver => {
+    if (depth > DEEPEST)
+      throw failure('storage_config', {
+        backend,
+        path: place,
+        expected: `lies in more than ${DEEPEST} others`,
+      });
+    return createChild(backend, place, config, (name, options) =>
+      createDriver(name, options, { ...surroundings, depth }),
+    );
+  };
 }
 
 function backend<S extends TSchema>(

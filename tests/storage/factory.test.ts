@@ -11,7 +11,7 @@ test('an unknown backend is refused with the names of the known ones', () => {
     expect(() => createDriver(name, {})).toThrow(
       expect.objectContaining({
         code: 'storage_unknown_backend',
-        message: `There is no storage backend '${name}'; known are: file, hf3fs, lmdb, memory.`,
+        message: `There is no storage backend '${name}'; known are: file, hf3fs, lmdb, memory, mirror, tiered.`,
       }),
     );
 });
