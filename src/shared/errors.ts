@@ -162,6 +162,8 @@ interface Context {
   cause?: unknown;
   /** What an operator wants to know besides; no secrets. */
   details?: Readonly<Record<string, unknown>>;
+  /** What the message was made of. */
+  params?: unknown;
 }
 
 /** An error from the table. Its message is safe to show to a client. */
@@ -171,6 +173,7 @@ export class Failure extends Error {
   readonly status: number;
   readonly param: string | undefined;
   readonly details: Readonly<Record<string, unknown>> | undefined;
+  readonly #params: unknown;
 
   constructor(code: ErrorCode, message: string, context: Context = {}) {
     super(message, { cause: context.cause });
@@ -178,6 +181,12 @@ export class Failure extends Error {
     this.status = TABLE[code].status;
     this.param = context.param;
     this.details = context.details;
+    this.#params = context.params;
+  }
+
+  /** What the message was made of, when it is the one of this code. */
+  paramsOf<C extends ErrorCode>(code: C): ErrorParams<C> | undefined {
+    return this.code === code ? (this.#params as ErrorParams<C>) : undefined;
   }
 
   get type(): string {
@@ -188,7 +197,7 @@ export class Failure extends Error {
 /** Builds a {@link Failure} from its row of the table. */
 export function failure<C extends ErrorCode>(code: C, params: ErrorParams<C>, context?: Context): Failure {
   const message = TABLE[code].message as (params: ErrorParams<C>) => string;
-  return new Failure(code, message(params), context);
+  return new Failure(code, message(params), { ...context, params });
 }
 
 export function isErrorCode(code: string): code is ErrorCode {

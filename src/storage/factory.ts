@@ -6,11 +6,17 @@ import { dynamicDriver } from './drivers/dynamic/dynamic-driver.ts';
 import { DynamicOptions } from './drivers/dynamic/options.ts';
 import { FileDriver } from './drivers/file/file-driver.ts';
 import { FileOptions } from './drivers/file/options.ts';
+import { hf3fsDriver } from './drivers/hf3fs/create.ts';
+import { Hf3fsOptions } from './drivers/hf3fs/options.ts';
 import { LmdbDriver } from './drivers/lmdb/lmdb-driver.ts';
 import { LmdbOptions } from './drivers/lmdb/options.ts';
 import { MemoryOptions, memoryDriver } from './drivers/memory.ts';
 import { MooncakeDriver } from './drivers/mooncake/mooncake-driver.ts';
 import { MooncakeOptions, refuseSettingsOfService } from './drivers/mooncake/options.ts';
+import { createChild } from './drivers/pairs/child.ts';
+import { mirrorDriver } from './drivers/pairs/mirror.ts';
+import { type ChildConfig, MirrorOptions, TieredOptions } from './drivers/pairs/options.ts';
+import { tieredDriver } from './drivers/pairs/tiered.ts';
 import { RedisOptions } from './drivers/redis/options.ts';
 import { RedisDriver } from './drivers/redis/redis-driver.ts';
 import { S3Options } from './drivers/s3/options.ts';
@@ -41,6 +47,15 @@ const BACKENDS: Record<string, Backend> = {
     (options) => new MooncakeDriver(options),
     refuseSettingsOfService,
   ),
+  hf3fs: backend('a mounted 3FS, with its metadata service where there is one', Hf3fsOptions, hf3fsDriver),
+  tiered: backend('a fast backend before a slow one', TieredOptions, ({ fast, slow }, surroundings) => {
+    const create = nested('tiered', surroundings);
+    return tieredDriver(create('fast', fast), create('slow', slow));
+  }),
+  mirror: backend('two backends that hold the same', MirrorOptions, ({ first, second }, surroundings) => {
+    const create = nested('mirror', surroundings);
+    return mirrorDriver(create('first', first), create('second', second));
+  }),
   dynamic: backend(
     "a module of the operator's, from a folder that the server was given",
     DynamicOptions,
@@ -72,6 +87,26 @@ interface Backend {
 export interface Surroundings {
   /** Where modules of the operator's may lie; undefined is nowhere. */
   dynamicFolder?: string | undefined;
+  /** In how many others it lies. */
+  depth?: number;
+}
+
+const DEEPEST = 4;
+
+/** Makes the backends that another one consists of. */
+function nested(backend: string, surroundings: Surroundings) {
+  const depth = (surroundings.depth ?? 0) + 1;
+  return (place: string, config: ChildConfig): StorageDriver => {
+    if (depth > DEEPEST)
+      throw failure('storage_config', {
+        backend,
+        path: place,
+        expected: `lies in more than ${DEEPEST} others`,
+      });
+    return createChild(backend, place, config, (name, options) =>
+      createDriver(name, options, { ...surroundings, depth }),
+    );
+  };
 }
 
 function backend<S extends TSchema>(

@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { pagePath } from '../../../src/storage/drivers/file/paths.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { conformance } from '../conformance/conformance.ts';
 import { bytes, never, outcome, pageKey, read, write } from '../support/calls.ts';
+import { describeWithDirectIo } from '../support/direct-io.ts';
 import { replaceFileSystem, systemError } from '../support/file-system-faults.ts';
 import { bytesIn, filesIn, temporaryFolder } from '../support/folders.ts';
 import { LAYERS } from '../support/layers.ts';
@@ -17,20 +18,7 @@ async function open(folder: string, options: object = {}) {
   return driver;
 }
 
-/** Whether the disk of temporary folders takes direct I/O. */
-async function isTaken(): Promise<boolean> {
-  const driver = createDriver('file', { path: await temporaryFolder(), ...OPTIONS });
-  const isOpen = await driver.open(never).then(
-    () => true,
-    () => false,
-  );
-  await driver.close();
-  return isOpen;
-}
-
-const where = (await isTaken()) ? describe : describe.skip;
-
-where('direct I/O (skipped where the disk of temporary folders does not take it)', () => {
+describeWithDirectIo('direct I/O', () => {
   const make = async () => createDriver('file', { path: await temporaryFolder(), ...OPTIONS });
   for (const layer of ['no layer', 'all layers'])
     conformance(`file with direct_io in ${layer}`, async () => LAYERS[layer]!(await make()));

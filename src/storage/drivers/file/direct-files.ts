@@ -9,7 +9,7 @@ import { createFile, type PageFiles, writePage } from './page-file.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
 
 /** Where a transfer begins, how long it is, and where its memory begins: multiples of this suit every disk. */
-const BLOCK_BYTES = 4096;
+export const BLOCK_BYTES = 4096;
 /** Of one transfer: most pages are read with one. */
 const CHUNK_BYTES = 2 << 20;
 
@@ -24,7 +24,7 @@ export class DirectFiles implements PageFiles {
   async read(file: string, { into, filled }: Omit<Read, 'key'>, expected: number | undefined) {
     let descriptor: number;
     try {
-      descriptor = await openToRead(file, constants.O_RDONLY | direct());
+      descriptor = await openToRead(file, constants.O_RDONLY | directFlag());
     } catch (error) {
       if (isAbsent(error)) return 'absent';
       throw error;
@@ -75,7 +75,7 @@ export async function tryDirectIo(folder: string): Promise<void> {
   try {
     const handle = await createFile(file, flagsToCreate());
     await writeAll(handle, [memory], memory).finally(() => handle.close());
-    const descriptor = await openToRead(file, constants.O_RDONLY | direct());
+    const descriptor = await openToRead(file, constants.O_RDONLY | directFlag());
     await readAt(descriptor, memory, 0).finally(() => closeFile(descriptor));
   } catch (error) {
     if (!['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
@@ -89,21 +89,22 @@ export async function tryDirectIo(folder: string): Promise<void> {
 }
 
 function flagsToCreate(): number {
-  return constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | direct();
+  return constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | directFlag();
 }
 
-function direct(): number {
+/** Throws where the system has no such thing. */
+export function directFlag(): number {
   if (constants.O_DIRECT === undefined)
     throw Object.assign(new Error('there is no O_DIRECT here'), { code: 'ENOTSUP' });
   return constants.O_DIRECT;
 }
 
 /** Memory that could grow is made of whole pages of the system. */
-function alignedMemory(bytes: number): Uint8Array {
+export function alignedMemory(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }));
 }
 
-function wholeBlocks(bytes: number): number {
+export function wholeBlocks(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }
 

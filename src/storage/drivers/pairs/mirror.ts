@@ -1,0 +1,233 @@
+import { type Clock, systemClock } from '../../../shared/clock.ts';
+import { failure } from '../../../shared/errors.ts';
+import { CallGate } from '../../call-gate.ts';
+import type {
+  Failed,
+  HasResult,
+  Listing,
+  Read,
+  ReadResult,
+  RemoveResult,
+  StorageDriver,
+  Write,
+  WriteResult,
+} from '../../driver.ts';
+import { keyed } from '../../keys.ts';
+import { failed } from '../../results.ts';
+import { Child, openBoth } from './child.ts';
+import { copiesOf, take, tryRead } from './race.ts';
+
+/** One that takes longer has failed. Less than the whole call has, so that the other one can still answer. */
+const CHILD_MS = {
+  open: 8_000,
+  close: 3_000,
+  has: 2_000,
+  read: 5_000,
+  write: 15_000,
+  remove: 2_000,
+  list: 20_000,
+};
+/** When the first has not answered by then, the second is asked too. */
+const HEDGE_MS = 100;
+/** How long a write waits for one store when the other one has stored everything. */
+const GRACE_MS = 1_000;
+
+/** Two stores that hold the same. Each call needs only one of them; a hit of one is a hit. */
+export function mirrorDriver(
+  firstDriver: StorageDriver,
+  secondDriver: StorageDriver,
+  clock: Clock = systemClock,
+): StorageDriver {
+  const gate = new CallGate({ failedBy: (error) => failed('io', String(error)) });
+  const first = new Child('first', firstDriver, clock, CHILD_MS);
+  const second = new Child('second', secondDriver, clock, CHILD_MS);
+  const capabilities = [firstDriver.capabilities, secondDriver.capabilities];
+  const ttls = capabilities.flatMap(({ ttl }) => ttl ?? []);
+  const canList = capabilities.every(({ list }) => list);
+  /** Writes that go on after their answer. */
+  const late = new Map<Promise<unknown>, Set<string>>();
+
+  /** Both, who answers first: one that rests comes last. */
+  const inOrder = () => (first.rests && !second.rests ? [second, first] : [first, second]) as [Child, Child];
+
+  /** Whether it came before the time was over, or the signal aborted. */
+  async function isSoon(work: Promise<unknown>, milliseconds: number, signal: AbortSignal): Promise<boolean> {
+    const timer = new AbortController();
+    const isOver = clock.sleep(milliseconds, AbortSignal.any([signal, timer.signal])).then(() => false);
+    const isDone = await Promise.race([work.then(() => true), isOver]);
+    timer.abort();
+    return isDone;
+  }
+
+  async function has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
+    const [one, two] = inOrder();
+    const asking = one.heard(one.driver.has(keys, signal));
+    if (!(await isSoon(asking, HEDGE_MS, signal))) {
+      const other = two.heard(two.driver.has(keys, signal));
+      const soonest = await Promise.race([asking, other]);
+      if (soonest.every(isHit)) return soonest;
+      const [a, b] = await Promise.all([asking, other]);
+      return a.map((result, i) => better(result, b[i]!));
+    }
+    const known = await asking;
+    const open = keys.filter((_, i) => !isHit(known[i]!));
+    if (open.length === 0 || two.rests) return known;
+    const rest = await two.heard(two.driver.has(open, signal));
+    return known.map((result) => (isHit(result) ? result : better(result, rest.shift()!)));
+  }
+
+  async function read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
+    const [one, two] = inOrder();
+    const enough = new AbortController();
+    const both = AbortSignal.any([signal, enough.signal]);
+    const trial = (child: Child, wanted: readonly Read[]) => {
+      const work = tryRead(child.driver, wanted, both);
+      return { work, heard: child.heard(work.then(({ results }) => results)) };
+    };
+    const asking = trial(one, reads);
+    const isFirst = await isSoon(asking.heard, HEDGE_MS, signal);
+    if (!isFirst && !two.rests) {
+      const other = trial(two, reads);
+      const soonest = await Promise.race([asking.work, other.work]);
+      await take(soonest, reads, signal);
+      if (soonest.results.every(isHit)) {
+        enough.abort();
+        return soonest.results;
+      }
+      const [a, b] = await Promise.all([asking.work, other.work]);
+      await take(a, reads, signal);
+      await take(
+        { ...b, results: b.results.map((result, i) => (isHit(a.results[i]!) ? MISS : result)) },
+        reads,
+        signal,
+      );
+      return a.results.map((result, i) => better(free(result), free(b.results[i]!)));
+    }
+    const known = await asking.work;
+    await take(known, reads, signal);
+    const open = reads.filter((_, i) => !isHit(known.results[i]!));
+    if (open.length === 0 || two.rests) return known.results.map(free);
+    signal.throwIfAborted();
+    // Nobody else fills the callers' buffers now.
+    const rest = await two.heard(two.driver.read(open, signal));
+    if (signal.aborted) await Promise.all(rest.map(settledOf));
+    return known.results.map((result) => (isHit(result) ? result : better(free(result), rest.shift()!)));
+  }
+
+  async function write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
+    // Copies: a store that hangs would keep the callers' buffers.
+    const copies = await copiesOf(writes, signal);
+    const children = [first, second].filter(({ rests }) => !rests);
+    const asked = children.length > 0 ? children : [first, second];
+    const calls = asked.map((child) => child.heard(child.driver.write(copies, signal)));
+    for (const call of calls) {
+      late.set(call, new Set(keysOf(copies)));
+      void call.finally(() => late.delete(call));
+    }
+    const soonest = await Promise.race(calls);
+    const all = Promise.all(calls);
+    if (soonest.every(isWritten) && !(await isSoon(all, GRACE_MS, signal))) return soonest;
+    const answers = await all;
+    return copies.map((_, i) => answers.map((answer) => answer[i]!).reduce(betterWrite)).map(free);
+  }
+
+  async function remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
+    // What is still being written would be there afterwards.
+    const writing = [...late].filter(([, written]) => keys.some((key) => written.has(key)));
+    await Promise.all(writing.map(([call]) => call));
+    const [a, b] = await Promise.all(
+      [first, second].map((child) => child.heard(child.driver.remove(keys, signal))),
+    );
+    // A copy that stays would be found again.
+    return keys.map((_, i) => [a![i]!, b![i]!].reduce(worseRemoval)).map(free);
+  }
+
+  /** What the first one has, and then what only the second one has. */
+  async function list(cursor = '1', signal: AbortSignal): Promise<Listing> {
+    const [place, from] = [cursor.slice(0, 1), cursor.slice(1) || undefined];
+    if (place === '1') {
+      const listing = await first.driver.list!(from, signal);
+      return { ...listing, next: listing.next === undefined ? '2' : `1${listing.next}` };
+    }
+    const { keys, next } = await second.driver.list!(from, signal);
+    const known: HasResult[] = [];
+    for (let i = 0; i < keys.length; i += first.driver.capabilities.batch)
+      known.push(...(await first.driver.has(keys.slice(i, i + first.driver.capabilities.batch), signal)));
+    return {
+      keys: keys.filter((_, i) => !isHit(known[i]!)),
+      next: next === undefined ? undefined : `2${next}`,
+    };
+  }
+
+  const keysOf = (items: readonly { key: string }[]) => items.map(({ key }) => key);
+  return {
+    name: 'mirror',
+    capabilities: Object.freeze({
+      batch: Math.min(...capabilities.map(({ batch }) => batch)),
+      largestValue: Math.min(...capabilities.map(({ largestValue }) => largestValue)),
+      list: canList,
+      ...(ttls.length > 0 && { ttl: Math.min(...ttls) }),
+    }),
+    async open(signal) {
+      await openBoth('mirror', [first, second], AbortSignal.any([signal, gate.closing]));
+      gate.open();
+    },
+    async close() {
+      await gate.close();
+      await Promise.all([first.driver.close(), second.driver.close()]);
+      await Promise.all(late.keys());
+    },
+    has: (keys, signal) => gate.batch(keys.map(keyed), signal, (good, both) => has(keysOf(good), both)),
+    read: (reads, signal) => gate.batch(reads, signal, read),
+    write: (writes, signal) => gate.batch(writes, signal, write),
+    remove: (keys, signal) => gate.batch(keys.map(keyed), signal, (good, both) => remove(keysOf(good), both)),
+    ...(canList && {
+      list: async (cursor: string | undefined, signal: AbortSignal) => {
+        if (!gate.isOpen) throw failure('storage_failed', { backend: 'mirror', reason: 'It is not open.' });
+        return list(cursor, AbortSignal.any([signal, gate.closing]));
+      },
+    }),
+    usage: firstDriver.usage && (() => firstDriver.usage!()),
+  };
+}
+
+const MISS = { status: 'miss' } as const;
+
+function isHit(result: { status: string }): boolean {
+  return result.status === 'hit';
+}
+
+function isWritten({ status }: WriteResult): boolean {
+  return status === 'stored' || status === 'exists';
+}
+
+/** A hit, else a miss: what one store could not say is as good as not there, and is computed again. */
+function better<R extends HasResult | ReadResult>(one: R, other: R): R {
+  if (isHit(one) || isHit(other)) return isHit(one) ? one : other;
+  const inUse = [one, other].find((result) => settledOf(result) !== undefined);
+  if (inUse) return inUse;
+  // The caller's mistake, which another answer would hide.
+  const size = [one, other].find((result) => result.status === 'error' && result.error.kind === 'size');
+  return size ?? (one.status === 'miss' ? one : other);
+}
+
+/** Of the first store where it has the value: that is the one that is read. */
+function betterWrite(one: WriteResult, other: WriteResult): WriteResult {
+  return isWritten(one) ? one : isWritten(other) ? other : one;
+}
+
+function worseRemoval(one: RemoveResult, other: RemoveResult): RemoveResult {
+  if (one.status === 'error' || other.status === 'error') return one.status === 'error' ? one : other;
+  return one.status === 'removed' ? one : other;
+}
+
+/** Only memory of our own was still in use. */
+function free<R extends { status: string }>(result: R | Failed): R | Failed {
+  if (!('error' in result)) return result;
+  const { error } = result;
+  return { status: 'error', error };
+}
+
+function settledOf(result: { status: string } | Failed): Promise<void> | undefined {
+  return 'settled' in result ? result.settled : undefined;
+}

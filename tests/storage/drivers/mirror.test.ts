@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../../src/engine/simulated/virtual-clock.ts';
+import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
+import { mirrorDriver } from '../../../src/storage/drivers/pairs/mirror.ts';
+import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
+import { type Fault, Faults } from '../support/faulty-driver.ts';
+
+async function mirror() {
+  const clock = new VirtualClock();
+  const [first, second] = [memoryDriver(), memoryDriver()];
+  const [firstFaults, secondFaults] = [new Faults(), new Faults()];
+  const driver = mirrorDriver(firstFaults.wrap(first), secondFaults.wrap(second), clock);
+  await driver.open(never);
+  return { clock, first, second, firstFaults, secondFaults, driver };
+}
+
+const answer = (kind: string): Fault => ({
+  kind: 'answer',
+  results: [{ status: 'error', error: { kind, message: 'made by the test' } }],
+});
+const BROKEN: Fault[] = [
+  { kind: 'reject', message: 'broken' },
+  { kind: 'throw', message: 'broken' },
+  { kind: 'answer', results: 'nonsense' },
+  answer('io'),
+];
+
+test('both get what is written, and either of them is enough to read it', async () => {
+  const { first, second, driver } = await mirror();
+  expect(outcome(await write(driver, 'a', bytes(100)))).toBe('stored');
+  for (const store of [first, second]) expect((await read(store, 'a')).value).toEqual(bytes(100));
+  await remove(first, 'a');
+  expect((await has(driver, 'a')).status).toBe('hit');
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  expect(outcome(await remove(driver, 'a'))).toBe('removed');
+  expect((await has(second, 'a')).status).toBe('miss');
+  expect((await read(driver, 'a')).result.status).toBe('miss');
+  await driver.close();
+});
+
+test.each(BROKEN)('when one store answers with %j, the other one is enough', async (fault) => {
+  const { firstFaults, secondFaults, driver } = await mirror();
+  await write(driver, 'a', bytes(100));
+  firstFaults.next(fault).next(fault);
+  expect((await has(driver, 'a')).status).toBe('hit');
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  firstFaults.next(fault);
+  expect(outcome(await write(driver, 'b', bytes(10)))).toBe('stored');
+  secondFaults.next(fault);
+  expect(outcome(await write(driver, 'c', bytes(10)))).toBe('stored');
+  expect((await read(driver, 'b')).value).toEqual(bytes(10));
+  expect((await read(driver, 'c')).value).toEqual(bytes(10));
+  // One says that it is not there, the other one cannot say.
+  firstFaults.next(fault).next(fault);
+  expect((await has(driver, 'none')).status).toBe('miss');
+  expect((await read(driver, 'none')).result.status).toBe('miss');
+  // What may still be there would be found again.
+  secondFaults.next(fault);
+  expect(outcome(await remove(driver, 'a'))).toBe('io');
+  await driver.close();
+});
+
+test('when both fail, the call does', async () => {
+  const { firstFaults, secondFaults, driver } = await mirror();
+  for (let i = 0; i < 3; i++) {
+    firstFaults.next(answer('denied'));
+    secondFaults.next(answer('full'));
+  }
+  expect(['denied', 'full']).toContain(outcome(await has(driver, 'a')));
+  expect(['denied', 'full']).toContain(outcome((await read(driver, 'a')).result));
+  expect(['denied', 'full']).toContain(outcome(await write(driver, 'a', bytes(10))));
+  await driver.close();
+});
+
+test('a first store that hangs costs a tenth of a second, and is then left alone for a while', async () => {
+  const { clock, first, firstFaults, driver } = await mirror();
+  await write(driver, 'a', bytes(100));
+  firstFaults.next({ kind: 'hang' });
+  const buffer = Buffer.alloc(100);
+  const reading = driver.read([{ key: 'a', into: [buffer] }], never);
+  await clock.advance(100);
+  expect((await reading).map(outcome)).toEqual(['hit']);
+  expect(buffer).toEqual(bytes(100));
+  // What it does when it comes back is done to memory of its own.
+  await remove(first, 'a');
+  await write(first, 'a', bytes(100, 2));
+  firstFaults.release();
+  await new Promise(setImmediate);
+  expect(buffer).toEqual(bytes(100));
+
+  firstFaults.next({ kind: 'hang' });
+  const looking = has(driver, 'a');
+  await clock.advance(100);
+  expect((await looking).status).toBe('hit');
+  await clock.advance(2_000);
+  const asked = firstFaults.signals.length;
+  expect((await has(driver, 'a')).status).toBe('hit');
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  expect(outcome(await write(driver, 'b', bytes(10)))).toBe('stored');
+  expect(firstFaults.signals).toHaveLength(asked);
+  await clock.advance(1_000);
+  expect((await has(driver, 'b')).status).toBe('hit');
+  expect(firstFaults.signals.length).toBeGreaterThan(asked);
+  firstFaults.release();
+  await driver.close();
+});
+
+test('a first store that is slow but hits answers when the second one misses', async () => {
+  const { clock, first, firstFaults, driver } = await mirror();
+  await write(first, 'a', bytes(100));
+  firstFaults.next({ kind: 'delay', clock, milliseconds: 1_000 });
+  const reading = read(driver, 'a');
+  await clock.advance(1_000);
+  expect((await reading).value).toEqual(bytes(100));
+  await driver.close();
+});
+
+test('a second store that hangs keeps a write for a second, and a removal waits for what it still writes', async () => {
+  const { clock, second, secondFaults, driver } = await mirror();
+  secondFaults.next({ kind: 'hang' });
+  const value = bytes(100);
+  const writing = write(driver, 'a', value);
+  await clock.advance(1_000);
+  expect(outcome(await writing)).toBe('stored');
+  value.fill(0);
+  const removal = remove(driver, 'a');
+  secondFaults.release();
+  expect(outcome(await removal)).toBe('removed');
+  expect((await has(second, 'a')).status).toBe('miss');
+  await driver.close();
+});
+
+test('a list gives what either of them has, once', async () => {
+  const { first, second, driver } = await mirror();
+  const keys = Array.from({ length: 300 }, (_, i) => pageKey(i));
+  for (const key of keys.slice(0, 200)) await write(first, key, bytes(1));
+  for (const key of keys.slice(100)) await write(second, key, bytes(1));
+  expect((await listAll(driver)).sort()).toEqual([...keys].sort());
+  await driver.close();
+});
+
+test('closing ends calls of stores that hang', async () => {
+  const { clock, firstFaults, secondFaults, driver } = await mirror();
+  firstFaults.next({ kind: 'hang' });
+  secondFaults.next({ kind: 'hang' });
+  const writing = write(driver, 'a', bytes(10));
+  await driver.close();
+  expect(outcome(await writing)).toBe('closed');
+  expect(clock.sleepers).toBe(0);
+  firstFaults.release();
+  secondFaults.release();
+});
