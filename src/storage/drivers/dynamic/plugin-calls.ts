@@ -128,7 +128,8 @@ function plain<R extends { status: string }>(
   });
 }
 
-function thrownText(error: unknown): string {
+/** What was thrown, in words, whatever it is. */
+export function thrownText(error: unknown): string {
   try {
     return error instanceof Error ? String(error.message) : String(error);
   } catch {

@@ -5,7 +5,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { StorageDriver } from '../../driver.ts';
 import type { FromPlugin, PluginSetup, ToPlugin } from './messages.ts';
-import { PluginCalls } from './plugin-calls.ts';
+import { PluginCalls, thrownText } from './plugin-calls.ts';
 import { asDriver, capabilitiesOf } from './plugin-shape.ts';
 
 if (parentPort === null) {
@@ -30,7 +30,7 @@ async function serve(port: MessagePort, setup: PluginSetup): Promise<void> {
     });
     send({ opened: capabilities });
   } catch (error) {
-    send({ refused: textOf(error) });
+    send({ refused: thrownText(error) });
   }
 }
 
@@ -55,15 +55,6 @@ async function attempt<T>(what: string, work: () => T | Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    throw new Error(`${what}: ${textOf(error)}`);
-  }
-}
-
-/** Whatever was thrown. */
-function textOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.message) : String(error);
-  } catch {
-    return 'something that is no error';
+    throw new Error(`${what}: ${thrownText(error)}`);
   }
 }

@@ -10,13 +10,13 @@ import type {
   ReadResult,
   RemoveResult,
   StorageDriver,
-  StorageErrorKind,
   Write,
   WriteResult,
 } from '../../driver.ts';
 import { keyed } from '../../keys.ts';
 import { failed, hitWith } from '../../results.ts';
 import type { MooncakeOptions } from './options.ts';
+import { errorOf, jsonOf, Refused } from './refused.ts';
 import { Removals } from './removals.ts';
 import { type RestAnswer, RestClient, Unreachable } from './rest-client.ts';
 import { bytesOfBeginning, bytesOfText, putBody, textLength } from './value-text.ts';
@@ -190,43 +190,8 @@ function resultOf({ body, isCut }: RestAnswer, read: Read): ReadResult {
   return failed('size', 'The value does not fit into the buffers.');
 }
 
-/** An answer that is not what was asked for. */
-class Refused extends Error {
-  override readonly name = 'Refused';
-  readonly status: number;
-  /** Whether it is an error as the service says it. */
-  readonly isService: boolean;
-
-  constructor(answer: RestAnswer) {
-    const error = errorOf(answer);
-    super(`The service answered with status ${answer.status}${error ? `: ${error}` : ''}.`);
-    this.status = answer.status;
-    this.isService = error !== undefined;
-  }
-
-  get kind(): StorageErrorKind {
-    if (this.status === 401 || this.status === 403) return 'denied';
-    if (this.status === 413) return 'size';
-    return [502, 503, 504].includes(this.status) ? 'unreachable' : 'io';
-  }
-}
-
 function failedBy(error: unknown): Failed {
   if (error instanceof Refused) return failed(error.kind, error.message);
   if (error instanceof Unreachable) return failed('unreachable', error.message);
   return failed('io', error instanceof Error ? error.message : String(error));
-}
-
-function errorOf(answer: RestAnswer): string | undefined {
-  const error = jsonOf(answer)?.error;
-  return typeof error === 'string' ? error.slice(0, 200) : undefined;
-}
-
-function jsonOf({ body }: RestAnswer): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
