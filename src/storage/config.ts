@@ -45,7 +45,9 @@ function validatorOf(schema: TSchema): Validator {
  */
 export function validConfig<S extends TSchema>(backend: string, schema: S, given: unknown): Static<S> {
   const validator = validatorOf(schema);
-  const config = isObject(given) ? Default(schema, Clone(given)) : given;
+  // To fill defaults in takes a copy, and a copy loses a key of this name instead of refusing it.
+  const fills = isObject(given) && !Object.hasOwn(given, '__proto__');
+  const config = fills ? Default(schema, Clone(given)) : given;
   if (validator.Check(config)) return config as Static<S>;
   const errors = validator.Errors(config).filter(({ keyword }) => keyword !== 'boolean');
   const error = mostTelling(errors);

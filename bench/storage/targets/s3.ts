@@ -1,6 +1,5 @@
 import { Agent } from 'node:http';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { createDriver } from '../../../src/storage/factory.ts';
 import type { Target } from '../target.ts';
 import { startFake } from './fake-process.ts';
@@ -21,9 +20,7 @@ export async function s3Target(): Promise<Target> {
     credentials: CREDENTIALS,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: new NodeHttpHandler({
-      httpAgent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }),
-    }),
+    requestHandler: { httpAgent: new Agent({ keepAlive: true, maxSockets: CONNECTIONS }) },
   });
   const driver = createDriver('s3', {
     bucket: BUCKET,
