@@ -1,94 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StorageDriver } from '../../storage/driver.ts';
-import { bytes, has, listAll, never, read, settled } from '../calls.ts';
+import { bytes, has, listAll, never, settled } from '../calls.ts';
 import type { Cases, Stores } from '../case.ts';
-import { expect, expectBytes, expectEqual, expectOneOf, expectOutcomes, unlessRefused } from '../expect.ts';
+import { expect, expectBytes, expectEqual, expectOutcomes, unlessRefused } from '../expect.ts';
 import type { FaultProxy } from '../fault-proxy/fault-proxy.ts';
 import type { Toxic } from '../fault-proxy/toxics.ts';
+import { AT_OPEN, FAULTS, type Fault, SLOW } from './fault-kinds.ts';
 import { behindProxies } from './network.ts';
-import { Round, VALUE_BYTES } from './rounds.ts';
-
-/** How a network fails. Toxics without a stream are put on both. */
-interface Fault {
-  toxics?: readonly Toxic[];
-  begin?(proxy: FaultProxy): Promise<void> | void;
-  end?(proxy: FaultProxy): Promise<void> | void;
-}
+import { PATIENCE_MS, Round, readAfterFault, VALUE_BYTES } from './rounds.ts';
 
 /** For a call through a fault. */
 const DEADLINE_MS = 250;
-/** For a call after it. */
-const PATIENCE_MS = 5_000;
 /** For a call through what only slows it down. */
 const LONG_MS = 30_000;
 
 /** More, times four, than the system’s buffers and the proxy’s take at once. */
 const LARGE_BYTES = 4_000_000;
-
-const FAULTS: Record<string, Fault> = {
-  'answers that come too late': {
-    toxics: [{ type: 'latency', stream: 'downstream', attributes: { latency: 60_000 } }],
-  },
-  'requests that arrive too late': {
-    toxics: [{ type: 'latency', stream: 'upstream', attributes: { latency: 60_000 } }],
-  },
-  'answers that trickle': { toxics: [{ type: 'bandwidth', stream: 'downstream', attributes: { rate: 1 } }] },
-  'requests that trickle': { toxics: [{ type: 'bandwidth', stream: 'upstream', attributes: { rate: 1 } }] },
-  'a store that hangs': { toxics: [{ type: 'timeout', stream: 'downstream', attributes: { timeout: 0 } }] },
-  'requests that get lost': { toxics: [{ type: 'timeout', stream: 'upstream', attributes: { timeout: 0 } }] },
-  'a store that hangs up': {
-    toxics: [{ type: 'timeout', stream: 'downstream', attributes: { timeout: 50 } }],
-  },
-  'connections that are reset by an answer': {
-    toxics: [{ type: 'reset_peer', stream: 'downstream', attributes: { timeout: 0 } }],
-  },
-  'connections that are reset by a request': {
-    toxics: [{ type: 'reset_peer', stream: 'upstream', attributes: { timeout: 20 } }],
-  },
-  'connections that end in the middle of an answer': {
-    toxics: [{ type: 'limit_data', stream: 'downstream', attributes: { bytes: VALUE_BYTES + 500 } }],
-  },
-  'connections that end in the middle of a request': {
-    toxics: [{ type: 'limit_data', stream: 'upstream', attributes: { bytes: VALUE_BYTES + 500 } }],
-  },
-  'connections that end at once, and slowly': {
-    toxics: [
-      { type: 'limit_data', stream: 'downstream', attributes: { bytes: 0 } },
-      { type: 'slow_close', stream: 'downstream', attributes: { delay: 100 } },
-    ],
-  },
-  'answers that are garbage': { toxics: [{ type: 'garbage', stream: 'downstream', attributes: {} }] },
-  'requests that are garbage': { toxics: [{ type: 'garbage', stream: 'upstream', attributes: {} }] },
-  'a store that is down': { begin: (proxy) => proxy.down(), end: (proxy) => proxy.up() },
-  'connections that are closed once': { begin: (proxy) => proxy.closeConnections() },
-  'a store that is restarted': {
-    async begin(proxy) {
-      await proxy.down();
-      await proxy.up();
-    },
-  },
-};
-
-const SLOW: Record<string, readonly Toxic[]> = {
-  'answers in small pieces': [
-    { type: 'slicer', stream: 'downstream', attributes: { average_size: 100, size_variation: 90 } },
-  ],
-  'requests in small pieces': [
-    { type: 'slicer', stream: 'upstream', attributes: { average_size: 100, size_variation: 90 } },
-  ],
-  'answers and requests that come late by now more, now less': [
-    { type: 'latency', stream: 'downstream', attributes: { latency: 8, jitter: 7 } },
-    { type: 'latency', stream: 'upstream', attributes: { latency: 8, jitter: 7 } },
-  ],
-};
-
-/** While they last, `open` cannot get what it needs of the store. */
-const AT_OPEN = [
-  'a store that is down',
-  'a store that hangs',
-  'requests that get lost',
-  'answers that are garbage',
-];
 
 /** The network between a driver and its store fails, and comes back. */
 export const faults: Cases = {
@@ -131,8 +58,7 @@ export const faults: Cases = {
     await stores.until('the buffers to be let go after the fault', () => freed.then(yes));
     await worksAgain(stores, driver);
     for (const [i, key] of keys.entries()) {
-      const { result, value } = await read(driver, key, length);
-      expectOneOf([result], 1, ['hit', 'miss'], 'a read after the fault');
+      const value = await readAfterFault(stores, driver, key, length);
       if (value) expectBytes(value, values[i]!, 'a value whose write was aborted half way');
     }
   },
@@ -173,7 +99,7 @@ async function throughFault(stores: Stores, fault: Fault): Promise<void> {
   for (const round of rounds) await round.run(AbortSignal.timeout(DEADLINE_MS));
   await network.each((proxy) => end(proxy, fault));
   await worksAgain(stores, driver);
-  for (const round of rounds) await round.expectTrue();
+  for (const round of rounds) await round.expectTrue(stores);
   await driver.close();
   for (const round of rounds) {
     await stores.until('the buffers to be let go by a driver that was closed', () => round.freed().then(yes));
@@ -190,7 +116,7 @@ async function throughSlow(stores: Stores, toxics: readonly Toxic[]): Promise<vo
   await network.each((proxy) => begin(proxy, { toxics }));
   await round.run(AbortSignal.timeout(LONG_MS));
   round.expectAllGood();
-  await round.expectTrue();
+  await round.expectTrue(stores);
   if (driver.capabilities.list) expect((await listAll(driver)).length > 0, 'the list is empty');
 }
 

@@ -1,9 +1,12 @@
 import type { StorageDriver } from '../../storage/driver.ts';
-import { bytes, never, outcome, portions, read, settled } from '../calls.ts';
+import { bytes, never, outcome, portions, settled } from '../calls.ts';
+import type { Stores } from '../case.ts';
 import { expect, expectBytes, expectFilled, expectOneOf } from '../expect.ts';
 
 /** So large that an answer does not come in one piece. */
 export const VALUE_BYTES = 20_000;
+/** For a call after the fault. */
+export const PATIENCE_MS = 5_000;
 /** Keys of each kind. */
 const KEYS = 4;
 
@@ -68,13 +71,20 @@ export class Round {
   }
 
   /** That the store is as the answers said. */
-  async expectTrue(): Promise<void> {
-    for (const key of this.#stay) await this.#expectStored(key, ['hit']);
-    for (const key of this.#missing) await this.#expectStored(key, ['miss']);
-    for (const key of this.#written)
-      await this.#expectStored(key, this.#said.get(key) === 'stored' ? ['hit'] : ['hit', 'miss']);
-    for (const key of this.#removed)
-      await this.#expectStored(key, this.#said.get(key) === 'removed' ? ['miss'] : ['hit', 'miss']);
+  async expectTrue(stores: Stores): Promise<void> {
+    const expectStored = async (keys: readonly string[], allowed: (key: string) => readonly boolean[]) => {
+      for (const key of keys) {
+        const value = await readAfterFault(stores, this.#driver, key, VALUE_BYTES);
+        const isThere = value !== undefined;
+        const said = this.#said.get(key) ?? 'there before the fault, or never written';
+        expect(allowed(key).includes(isThere), `'${key}' is ${isThere ? '' : 'not '}there, and was ${said}`);
+        if (value) expectBytes(value, this.#valueOf(key), `the value of '${key}' after the fault`);
+      }
+    };
+    await expectStored(this.#stay, () => [true]);
+    await expectStored(this.#missing, () => [false]);
+    await expectStored(this.#written, (key) => (this.#said.get(key) === 'stored' ? [true] : [true, false]));
+    await expectStored(this.#removed, (key) => (this.#said.get(key) === 'removed' ? [false] : [true, false]));
   }
 
   /** Resolves when no buffer of the round is in use any more. */
@@ -148,16 +158,27 @@ export class Round {
     this.#freed.push(settled(results).then(free));
   }
 
-  async #expectStored(key: string, allowed: readonly string[]): Promise<void> {
-    const { result, value } = await read(this.#driver, key, VALUE_BYTES);
-    expectOneOf([result], 1, allowed, `a read of '${key}' after the fault`);
-    if (value) expectBytes(value, this.#valueOf(key), `the value of '${key}' after the fault`);
-  }
-
   #valueOf(key: string): Buffer {
     const kind = [this.#stay, this.#missing, this.#written, this.#removed].findIndex((keys) =>
       keys.includes(key),
     );
     return bytes(VALUE_BYTES, 1 + 100 * this.#number + 10 * kind + Number(key.at(-1)));
   }
+}
+
+/** The value of a key, or undefined where there is none. Asks again where a connection of before the fault fails. */
+export async function readAfterFault(
+  { until }: Stores,
+  driver: StorageDriver,
+  key: string,
+  length: number,
+): Promise<Buffer | undefined> {
+  let value: Buffer | undefined;
+  await until(`a read of '${key}' to succeed after the fault`, async () => {
+    const into = Buffer.alloc(length);
+    const [result] = await driver.read([{ key, into: [into] }], AbortSignal.timeout(PATIENCE_MS));
+    if (result?.status === 'hit') value = into.subarray(0, result.bytes);
+    return result?.status !== 'error';
+  });
+  return value;
 }
