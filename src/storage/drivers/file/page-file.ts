@@ -37,7 +37,7 @@ export const ordinaryFiles: PageFiles = {
  *
  * @param expected its length, where that is known: saves the read that finds nothing more
  */
-export async function readPage(
+async function readPage(
   file: string,
   { into, filled }: Omit<Read, 'key'>,
   expected: number | undefined,
