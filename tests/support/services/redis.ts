@@ -50,7 +50,7 @@ export async function startRedis({ args = [], cliArgs = [], ...given }: Start = 
   };
 }
 
-export async function redisCli(port: number, args: readonly string[]): Promise<string> {
+async function redisCli(port: number, args: readonly string[]): Promise<string> {
   const { stdout } = await run(findProgram('redis-cli') ?? 'redis-cli', ['-p', `${port}`, ...args]);
   return stdout.trim();
 }
