@@ -24,10 +24,16 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'redis', () => {
     cluster = (await startRedisCluster()).map(({ port }) => `127.0.0.1:${port}`);
   }, 60_000);
 
-  const single = () => createDriver('redis', { port: server.port, prefix: prefix() });
+  const single = (options: object = {}) =>
+    createDriver('redis', { port: server.port, prefix: prefix(), ...options });
   const several = () => createDriver('redis', { cluster, prefix: prefix() });
-  conformance('a Redis server', single);
-  conformance('a Redis server in all layers', () => layers(single()));
+  conformance('a Redis server', () => single(), {
+    makeExpiring: (ttl) => single({ ttl }),
+    makeThrough: async (proxy) => single(await proxy({ host: '127.0.0.1', port: server.port })),
+  });
+  conformance('a Redis server in all layers', () => layers(single()), {
+    makeThrough: async (proxy) => layers(single(await proxy({ host: '127.0.0.1', port: server.port }))),
+  });
   conformance('a Redis cluster', several);
   conformance('a Redis cluster in all layers', () => layers(several()));
 });

@@ -363,16 +363,6 @@ export const BROKEN: Record<string, Broken> = {
     groups: ['concurrency', 'abort'],
     says: /the value that was read meanwhile|a value of \d+ bytes was read, and none such written/,
   },
-  'lists a key twice': {
-    make: broken((right) => ({
-      async list(cursor, signal) {
-        const listing = await right.list!(cursor, signal);
-        return cursor === undefined ? listing : { ...listing, keys: [cursor, ...listing.keys] };
-      },
-    })),
-    groups: ['list', 'clear'],
-    says: /the list gives '.*' twice/,
-  },
   'leaves out a key between two portions': {
     make: broken((right) => ({
       async list(cursor, signal) {
