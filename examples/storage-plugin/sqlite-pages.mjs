@@ -27,19 +27,12 @@ export class SqlitePages {
   }
 
   async open() {
-    if (this.#isClosed) throw new Error('It was closed, which is for good.');
-    // Somebody else may be writing: then SQLite waits so many milliseconds.
-    const database = new DatabaseSync(this.#options.path, { timeout: 2000 });
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
-    database.exec('CREATE TABLE IF NOT EXISTS pages (key TEXT PRIMARY KEY, value BLOB NOT NULL)');
-    this.#statements = {
-      has: database.prepare('SELECT 1 FROM pages WHERE key = ?'),
-      read: database.prepare('SELECT value FROM pages WHERE key = ?'),
-      write: database.prepare('INSERT OR REPLACE INTO pages VALUES (?, ?)'),
-      remove: database.prepare('DELETE FROM pages WHERE key = ?'),
-      list: database.prepare('SELECT key FROM pages WHERE key > ? ORDER BY key LIMIT ?'),
-    };
-    this.#database = database;
+    if (this.#isClosed) throw refusal('It was closed, which is for good.');
+    try {
+      this.#database = this.#openDatabase();
+    } catch (error) {
+      throw refusal(`check 'path': ${error.message}`);
+    }
   }
 
   async close() {
@@ -82,9 +75,24 @@ export class SqlitePages {
   }
 
   async list(cursor = '') {
-    if (!this.#database) throw Object.assign(new Error('It is not open.'), { code: 'storage_failed' });
+    if (!this.#database) throw refusal('It is not open.');
     const keys = this.#statements.list.all(cursor, PORTION).map(({ key }) => key);
     return { keys, next: keys.length < PORTION ? undefined : keys.at(-1) };
+  }
+
+  #openDatabase() {
+    // Somebody else may be writing: then SQLite waits so many milliseconds.
+    const database = new DatabaseSync(this.#options.path, { timeout: 2000 });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
+    database.exec('CREATE TABLE IF NOT EXISTS pages (key TEXT PRIMARY KEY, value BLOB NOT NULL)');
+    this.#statements = {
+      has: database.prepare('SELECT 1 FROM pages WHERE key = ?'),
+      read: database.prepare('SELECT value FROM pages WHERE key = ?'),
+      write: database.prepare('INSERT OR REPLACE INTO pages VALUES (?, ?)'),
+      remove: database.prepare('DELETE FROM pages WHERE key = ?'),
+      list: database.prepare('SELECT key FROM pages WHERE key > ? ORDER BY key LIMIT ?'),
+    };
+    return database;
   }
 
   /** What goes wrong with one key is its result: calls never reject. */
@@ -102,6 +110,8 @@ export class SqlitePages {
 
 const SQLITE_FULL = 13;
 
+/** The one error that `open` and `list` may throw. */
+const refusal = (reason) => Object.assign(new Error(reason), { code: 'storage_failed' });
 const found = (row) => ({ status: row ? 'hit' : 'miss' });
 const failed = (kind, message) => ({ status: 'error', error: { kind, message } });
 

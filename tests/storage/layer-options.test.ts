@@ -94,7 +94,8 @@ test.each<[object, string, RegExp]>([
   [{ quota: 0 }, 'quota', /must be more than nothing/],
   [{ nosuch: 1 }, 'nosuch', /is not known here/],
 ])('%j is refused with its path and what was expected', (config, path, expected) => {
-  const { code, message } = refusal(config);
+  // It has no quota of its own.
+  const { code, message } = refusal(config, 'redis');
   expect(code).toBe('storage_config');
   expect(message).toContain(`'${path}'`);
   expect(message).toMatch(expected);

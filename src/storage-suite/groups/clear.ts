@@ -10,9 +10,10 @@ const namespace = (name: string) => Array.from({ length: 40 }, (_, i) => `${name
 export const clear: Cases = {
   async 'removing what a list gives leaves nothing, and the store works on'(stores) {
     const driver = await openWithList(stores);
-    await writeAll(driver, [...namespace('a'), ...namespace('b/c')], bytes(50));
+    const keys = [...namespace('a'), ...namespace('b/c')];
+    await writeAll(driver, keys, bytes(50));
     await removeAll(driver, await listAll(driver));
-    expectSame(await listAll(driver), []);
+    await expectNothing(driver, keys);
     expectEqual((await write(driver, 'a/page-1', bytes(60, 2))).status, 'stored', 'write answered');
     expectBytes((await read(driver, 'a/page-1')).value, bytes(60, 2), 'the value that was written again');
     expectSame(await listAll(driver), ['a/page-1']);
@@ -33,18 +34,26 @@ export const clear: Cases = {
 
   async 'values can be removed while they are listed'(stores) {
     const driver = await openWithList(stores);
-    await writeAll(driver, [...namespace('a'), ...namespace('b'), ...namespace('c')], bytes(5));
+    const all = [...namespace('a'), ...namespace('b'), ...namespace('c')];
+    await writeAll(driver, all, bytes(5));
     let cursor: string | undefined;
     do {
       const { keys, next } = await driver.list!(cursor, never);
       await removeAll(driver, keys);
       cursor = next;
     } while (cursor !== undefined);
-    expectSame(await listAll(driver), []);
+    await expectNothing(driver, all);
   },
 };
 
 async function removeAll(driver: StorageDriver, keys: readonly string[]): Promise<void> {
   for (const portion of portions(keys, driver))
     expectOneOf(await driver.remove(portion, never), portion.length, ['removed', 'miss'], 'remove');
+}
+
+/** That none of these keys is there, whatever a list says, and that a list says so too. */
+async function expectNothing(driver: StorageDriver, keys: readonly string[]): Promise<void> {
+  expectSame(await listAll(driver), []);
+  for (const portion of portions(keys, driver))
+    expectOneOf(await driver.has(portion, never), portion.length, ['miss'], 'has');
 }

@@ -27,7 +27,7 @@ describe('what a store holds', () => {
       pages: 253,
       bytes: 250 * 756 + 3 * 356,
       others: OTHERS.length,
-      usage: { quotaBytes: undefined },
+      usage: { quotaBytes: 2 ** 30 },
       failed: [],
       problem: null,
     });

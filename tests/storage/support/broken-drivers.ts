@@ -201,7 +201,7 @@ export const BROKEN: Record<string, Broken> = {
   },
   'gives one answer too few': {
     make: broken((right) => ({ has: async (keys, signal) => (await right.has(keys, signal)).slice(0, 99) })),
-    groups: ['batch', 'lifecycle'],
+    groups: ['batch', 'clear', 'lifecycle'],
     says: /has gave 99 answers for 128 keys/,
   },
   'answers with what the contract does not have': {
@@ -211,7 +211,7 @@ export const BROKEN: Record<string, Broken> = {
           result.status === 'miss' ? ({ status: 'absent' } as never) : result,
         ),
     })),
-    groups: ['basic', 'batch', 'large values', 'keys', 'abort'],
+    groups: ['basic', 'batch', 'large values', 'keys', 'clear', 'lifecycle', 'abort'],
     says: /has answered for key 1 of 1 with the status absent/,
   },
   'fails with a kind of its own': {

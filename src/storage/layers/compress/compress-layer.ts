@@ -31,6 +31,7 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
   return (driver) => {
     const base = passThrough(driver);
     const limit = limiter(PARALLEL);
+    const largestValue = base.capabilities.largestValue - PACK_BYTES;
 
     async function packed({ key, parts }: Write): Promise<Write> {
       const bytes = totalBytes(parts);
@@ -72,7 +73,7 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
       ...base,
       capabilities: Object.freeze({
         ...base.capabilities,
-        largestValue: base.capabilities.largestValue - PACK_BYTES,
+        largestValue,
       }),
       async read(reads, signal) {
         const heads = reads.map(() => Buffer.alloc(PACK_BYTES));
@@ -81,11 +82,17 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
         return Promise.all(results.map((result, i) => unpacked(reads[i]!, heads[i]!, result, signal)));
       },
       async write(writes, signal) {
+        // Also what would fit once it is compressed: whether it does must not depend on what it holds.
+        const fits = writes.map(({ parts }) => totalBytes(parts) <= largestValue);
         const all = await Promise.all(
-          writes.map((write) => limit(async () => (signal.aborted ? undefined : packed(write)))),
+          writes
+            .filter((_, i) => fits[i])
+            .map((write) => limit(async () => (signal.aborted ? undefined : packed(write)))),
         );
         const done = all.filter((write) => write !== undefined);
-        return done.length < writes.length ? writes.map(aborted) : base.write(done, signal);
+        const results = done.length < all.length ? all.map(aborted) : await base.write(done, signal);
+        let next = 0;
+        return fits.map((fit) => (fit ? results[next++]! : failed('size', 'The value is too large.')));
       },
       list:
         base.list &&
