@@ -34,6 +34,30 @@ export function keyedLock(): <T>(key: string, work: () => Promise<T>) => Promise
   };
 }
 
+/**
+ * Asks once for all who ask at the same time. Nobody gets an answer whose question was put before: who comes while one
+ * is under way shares the next one.
+ */
+export function sharedQuestion<T>(ask: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  const begin = () => {
+    next = undefined;
+    const asked = ask();
+    underWay = asked;
+    const end = () => {
+      if (underWay === asked) underWay = undefined;
+    };
+    asked.then(end, end);
+    return asked;
+  };
+  return () => {
+    if (!underWay) return begin();
+    next ??= underWay.then(begin, begin);
+    return next;
+  };
+}
+
 /** The promise, or a rejection with the signal's reason as soon as it aborts; the work goes on, and may fail unheard. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined);

@@ -1,10 +1,13 @@
-import type { Claim } from './claims.ts';
+import { sharedQuestion } from '../../concurrency.ts';
+import type { Claim, ClaimState } from './claims.ts';
 
 /** What a process may write under its claim before it looks at the others again. */
 export class Allowance {
   readonly #claim: Claim;
   readonly #isAlone: boolean;
   readonly #until: number;
+  /** Whoever takes something asks; what others say of the claim is the same for all who do so at once. */
+  readonly #state: () => Promise<ClaimState>;
   #left: number;
 
   /**
@@ -17,6 +20,7 @@ export class Allowance {
     this.#isAlone = isAlone;
     this.#left = left;
     this.#until = until;
+    this.#state = sharedQuestion(() => claim.state());
   }
 
   /** Takes so many bytes, if they fit beside what is being written, and within the quota. */
@@ -36,7 +40,7 @@ export class Allowance {
 
   /** Whether what was taken just now may be written: asked after taking it. Throws the system's error. */
   async holds(): Promise<boolean> {
-    const state = await this.#claim.state();
+    const state = await this.#state();
     return state === 'new' || (state === 'seen' && !this.#isAlone);
   }
 }

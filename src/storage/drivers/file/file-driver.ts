@@ -33,6 +33,7 @@ const PARALLEL = 8;
 
 interface Opened {
   limits: FileLimits;
+  files: PageFiles;
   quota: Quota;
 }
 
@@ -49,7 +50,6 @@ export class FileDriver implements StorageDriver {
 
   readonly #root: string;
   readonly #options: FileOptions;
-  readonly #files: PageFiles;
   readonly #index: PageIndex;
   readonly #shelf: Shelf;
   // Apart, so that a read never waits behind writes that wait for room.
@@ -68,7 +68,6 @@ export class FileDriver implements StorageDriver {
   constructor(options: FileOptions, now: () => number = Date.now) {
     this.#root = folderOf(options);
     this.#options = options;
-    this.#files = options.direct_io ? new DirectFiles() : ordinaryFiles;
     this.#index = new PageIndex(now);
     this.#shelf = new Shelf(this.#root, this.#index, this.#gate.closing);
   }
@@ -78,7 +77,8 @@ export class FileDriver implements StorageDriver {
       const limits = await prepareFolder(this.#root, this.#options);
       await access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK);
       if (this.#options.direct_io) await tryDirectIo(this.#root);
-      this.#open = { limits, quota: new Quota(limits, this.#index, this.#shelf) };
+      const files = this.#options.direct_io ? new DirectFiles() : ordinaryFiles(limits.isLocal);
+      this.#open = { limits, files, quota: new Quota(limits, this.#index, this.#shelf) };
       this.#gate.open();
     } catch (error) {
       const reason = messageInstead(error, this.#root);
@@ -100,13 +100,13 @@ export class FileDriver implements StorageDriver {
   }
 
   read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
-    return this.#each(reads, signal, this.#reading, (read) => this.#readOne(read));
+    return this.#each(reads, signal, this.#reading, (read, { files }) => this.#readOne(read, files));
   }
 
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
     this.#useNamespaces(writes.map(({ key }) => key));
-    return this.#each(writes, signal, this.#writing, (write, { quota }, both) =>
-      this.#writeOne(write, both, quota),
+    return this.#each(writes, signal, this.#writing, (write, open, both) =>
+      this.#writeOne(write, both, open),
     );
   }
 
@@ -150,10 +150,10 @@ export class FileDriver implements StorageDriver {
     return { status: 'miss' };
   }
 
-  async #readOne(read: Read): Promise<ReadResult> {
+  async #readOne(read: Read, files: PageFiles): Promise<ReadResult> {
     const { key } = read;
     const began = this.#index.tick();
-    const bytes = await this.#files.read(pagePath(this.#root, key), read, this.#index.bytesOf(key));
+    const bytes = await files.read(pagePath(this.#root, key), read, this.#index.bytesOf(key));
     if (bytes === 'absent') {
       this.#index.dropUnlessSeenSince(key, began);
       return { status: 'miss' };
@@ -163,7 +163,11 @@ export class FileDriver implements StorageDriver {
     return { status: 'hit', bytes };
   }
 
-  async #writeOne({ key, parts }: Write, signal: AbortSignal, quota: Quota): Promise<WriteResult> {
+  async #writeOne(
+    { key, parts }: Write,
+    signal: AbortSignal,
+    { files, quota }: Opened,
+  ): Promise<WriteResult> {
     const bytes = totalBytes(parts);
     if (bytes > this.capabilities.largestValue) return failed('size', 'The value is too large.');
     await unlessAborted(this.#namespaces.get(namespaceOf(key)) ?? Promise.resolve(), signal);
@@ -171,13 +175,13 @@ export class FileDriver implements StorageDriver {
     const began = this.#index.tick();
     if ((await this.#sizeOnDisk(key)) === bytes) return this.#exists(key);
     // Before the lock: an eviction that makes room waits for locks.
-    const room = await quota.reserve(key, bytes, this.#files.bytesWhileWritten(bytes), signal);
+    const room = await quota.reserve(key, bytes, files.bytesWhileWritten(bytes), signal);
     try {
       return await this.#shelf.lock(key, async () => {
         // Another call of this process has written it meanwhile.
         if (this.#index.wasSeenSince(key, began) && this.#index.bytesOf(key) === bytes)
           return this.#exists(key);
-        await this.#files.write(pagePath(this.#root, key), parts, signal);
+        await files.write(pagePath(this.#root, key), parts, signal);
         room.fill();
         return { status: 'stored' };
       });

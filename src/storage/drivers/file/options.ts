@@ -59,7 +59,12 @@ export interface FileLimits {
   evictionBytes: number;
   /** How long `has` believes what was seen. */
   metadataMs: number;
+  /** Whether the folder is on a disk, or in the memory, of this machine. */
+  isLocal: boolean;
 }
+
+/** ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, as Linux numbers them (linux/magic.h). */
+const LOCAL_FILE_SYSTEMS = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994]);
 
 /** Where pages are kept when the options do not say: SGLang's variable, else beside the models. */
 export function defaultFolder(): string {
@@ -76,7 +81,7 @@ export function folderOf(options: FileOptions): string {
 /** Makes the folder and fills in what depends on its disk. Throws the system's error. */
 export async function prepareFolder(folder: string, options: FileOptions): Promise<FileLimits> {
   await makeFolder(folder);
-  const { blocks, bsize } = await statfs(folder);
+  const { blocks, bsize, type } = await statfs(folder);
   const disk = blocks * bsize;
   const size = (given: number | string | undefined, otherwise: number) =>
     given === undefined ? Math.floor(otherwise) : bytesOf(given);
@@ -86,5 +91,6 @@ export async function prepareFolder(folder: string, options: FileOptions): Promi
     minFreeBytes: size(options.min_free_space, Math.min(2 ** 30, disk / 100)),
     evictionBytes: Math.floor(options.eviction_ratio * maxBytes),
     metadataMs: options.enable_metadata_cache ? 1000 * options.metadata_ttl : 0,
+    isLocal: LOCAL_FILE_SYSTEMS.has(type),
   };
 }

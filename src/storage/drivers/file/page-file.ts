@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { slice, totalBytes } from '../../buffers.ts';
 import type { Read } from '../../driver.ts';
-import { closeFile, openToRead, readInto } from './descriptors.ts';
+import { closeFile, closeFileAtOnce, openToRead, readInto } from './descriptors.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
 import { FILE_MODE, FOLDER_MODE } from './folders.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
@@ -24,12 +24,20 @@ export interface PageFiles {
   bytesWhileWritten(bytes: number): number;
 }
 
-/** Through the memory that the system keeps of files. */
-export const ordinaryFiles: PageFiles = {
-  read: readPage,
-  write: (file, parts, signal) => writePage(file, 'wx', signal, (handle) => writeAll(handle, parts)),
-  bytesWhileWritten: (bytes) => bytes,
-};
+/**
+ * Through the memory that the system keeps of files.
+ *
+ * @param isLocal whether they are on a disk of this machine: a file that was only read is then closed in a microsecond,
+ * while another thread would have to be asked for that; elsewhere the system may wait for somebody's answer
+ */
+export function ordinaryFiles(isLocal: boolean): PageFiles {
+  const close = isLocal ? closeFileAtOnce : closeFile;
+  return {
+    read: (file, read, expected) => readPage(file, read, expected, close),
+    write: (file, parts, signal) => writePage(file, 'wx', signal, (handle) => writeAll(handle, parts)),
+    bytesWhileWritten: (bytes) => bytes,
+  };
+}
 
 /**
  * Reads a whole file into the buffers of a read, without a copy, and says at once when they are filled. Throws the
@@ -41,6 +49,7 @@ async function readPage(
   file: string,
   { into, filled }: Omit<Read, 'key'>,
   expected: number | undefined,
+  close: (descriptor: number) => Promise<void> | void,
 ): Promise<number | 'absent' | 'too long'> {
   let descriptor: number;
   try {
@@ -49,7 +58,7 @@ async function readPage(
     if (isAbsent(error)) return 'absent';
     throw error;
   }
-  let closed: Promise<void> | undefined;
+  let closed: { end: Promise<void> | void } | undefined;
   try {
     const room = totalBytes(into);
     const buffers = [...into, BEYOND];
@@ -61,13 +70,13 @@ async function readPage(
       if (bytes > room) return 'too long';
       if (bytesRead === 0 || bytes === expected) {
         // Begun before somebody looks at the bytes, which takes this thread a while.
-        closed = closeFile(descriptor);
+        closed = { end: close(descriptor) };
         filled?.(bytes);
         return bytes;
       }
     }
   } finally {
-    await (closed ?? closeFile(descriptor));
+    await (closed ? closed.end : close(descriptor));
   }
 }
 

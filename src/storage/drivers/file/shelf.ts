@@ -1,5 +1,5 @@
 import { statfs, unlink } from 'node:fs/promises';
-import { keyedLock, limiter } from '../../concurrency.ts';
+import { keyedLock, limiter, sharedQuestion } from '../../concurrency.ts';
 import { Claim } from './claims.ts';
 import { isAbsent } from './file-errors.ts';
 import type { PageIndex } from './page-index.ts';
@@ -16,6 +16,9 @@ export class Shelf implements Upkeep {
   readonly times: UseTimes;
   /** For whatever puts a page's file in place or away. */
   readonly lock = keyedLock();
+
+  /** On the file system, now. */
+  readonly freeDiskBytes = sharedQuestion(() => this.#askFreeDiskBytes());
 
   readonly #root: string;
   readonly #index: PageIndex;
@@ -74,7 +77,7 @@ export class Shelf implements Upkeep {
     });
   }
 
-  async freeDiskBytes(): Promise<number> {
+  async #askFreeDiskBytes(): Promise<number> {
     try {
       const { bavail, bsize } = await statfs(this.#root);
       return bavail * bsize;
