@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EMBEDDED, redisBackend, swiftBackend, type TestBackend } from '../support/backends.ts';
+import { describeWithDirectIo } from '../storage/support/direct-io.ts';
+import { EMBEDDED, hf3fsBackend, redisBackend, swiftBackend, type TestBackend } from '../support/backends.ts';
 import type { TestServer } from '../support/server.ts';
 import { describeWith } from '../support/services/programs.ts';
 import { REDIS_PACKAGES, REDIS_PROGRAMS, startRedis, startRedisCluster } from '../support/services/redis.ts';
@@ -32,6 +33,16 @@ describe('one server', () => {
 
   test.each(Object.keys(EMBEDDED))('%s: a prompt comes back from the storage', async (name) => {
     await comesBack(await EMBEDDED[name]!());
+  });
+
+  describeWithDirectIo('with direct I/O', () => {
+    test('hf3fs: a prompt comes back from the storage', async () => {
+      await comesBack(await hf3fsBackend());
+    });
+    test('file: a prompt comes back from the storage', async () => {
+      const { backend, config, stop } = await EMBEDDED.file!();
+      await comesBack({ backend, config: { ...config, direct_io: true }, stop });
+    });
   });
 
   describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'with Redis', () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { temporaryFolder } from '../storage/support/folders.ts';
+import { Fake3fsMetadata } from './services/fake-3fs-metadata.ts';
 import { FakeMooncake } from './services/fake-mooncake.ts';
 import type { RedisServer } from './services/redis.ts';
 import { parentForSwift, startSwift } from './services/swift.ts';
@@ -22,7 +23,21 @@ export const PLUGINS = path.join(import.meta.dirname, '../../examples/storage-pl
 /** Those that need no server of their own, each with an empty store. */
 export const EMBEDDED: Record<string, () => Promise<TestBackend>> = {
   file: async () => ({ ...(await fileIn()), backend: 'file' }),
+  lmdb: async () => ({ backend: 'lmdb', config: { path: await temporaryFolder() }, stop: nothing }),
   memory: async () => ({ backend: 'memory', config: {}, stop: nothing }),
+  tiered: async () => {
+    const { config } = await fileIn();
+    const children = { fast: { backend: 'memory' }, slow: { backend: 'file', ...config } };
+    return { backend: 'tiered', config: children, stop: nothing };
+  },
+  mirror: async () => {
+    const [first, second] = [await fileIn(), await temporaryFolder()];
+    const children = {
+      first: { backend: 'file', ...first.config },
+      second: { backend: 'lmdb', path: second },
+    };
+    return { backend: 'mirror', config: children, stop: nothing };
+  },
   dynamic: async () => ({
     backend: 'dynamic',
     config: {
@@ -49,6 +64,18 @@ export const BACKEND_ENVIRONMENT = { TIERKV_TEST_PAGE_KEY: '0123456789abcdef'.re
 
 async function fileIn() {
   return { config: { path: await temporaryFolder(), min_free_space: 0 }, stop: nothing };
+}
+
+/** Needs direct I/O in temporary folders. */
+export async function hf3fsBackend(): Promise<TestBackend> {
+  const service = new Fake3fsMetadata();
+  const config = {
+    file_path_prefix: path.join(await temporaryFolder(), 'pages'),
+    file_size: '64MB',
+    bytes_per_page: '128KiB',
+    metadata_server_url: await service.start(),
+  };
+  return { backend: 'hf3fs', config, stop: () => service.stop() };
 }
 
 /** A server, or a cluster where there are several. Whoever started them stops them. */
