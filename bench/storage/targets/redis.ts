@@ -1,7 +1,7 @@
 import { createClient, RESP_TYPES } from '@redis/client';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { findProgram } from '../../../tests/support/services/find-program.ts';
-import { freePorts, startService } from '../../../tests/support/services/service.ts';
+import { startRedis } from '../../support/redis.ts';
 import type { Target } from '../target.ts';
 
 const PROGRAM = 'redis-server';
@@ -9,17 +9,13 @@ const PROGRAM = 'redis-server';
 /** A Redis on loopback that keeps nothing on disk; beside it node-redis, with a pipeline for every call. */
 export async function redisTarget(): Promise<Target | string> {
   if (!findProgram(PROGRAM)) return `${PROGRAM} is not installed`;
-  const [port = 0] = await freePorts(1);
+  const server = await startRedis();
+  const { port } = server;
   const client = createClient({ socket: { host: '127.0.0.1', port } }).withTypeMapping({
     [RESP_TYPES.BLOB_STRING]: Buffer,
   });
-  // While the server starts.
   client.on('error', () => undefined);
-  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const server = await startService(PROGRAM, flags, async () => {
-    if (!client.isOpen) await client.connect();
-    return client.isReady;
-  });
+  await client.connect();
   const driver = createDriver('redis', { host: '127.0.0.1', port });
   await driver.open(new AbortController().signal);
   return {

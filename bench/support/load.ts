@@ -1,10 +1,18 @@
-import { ask } from '../support/client.ts';
-import { uniquePrompt } from '../support/prompts.ts';
+import { ask, timeToFirstToken } from './client.ts';
+import { uniquePrompt } from './prompts.ts';
 
 /** A time between two tokens of one answer, in milliseconds, and when it ended. */
 interface Gap {
   at: number;
   milliseconds: number;
+}
+
+export interface FinishedRequest {
+  asked: number;
+  /** Milliseconds. */
+  firstToken: number;
+  /** Prompt tokens that came from the storage. */
+  fromStorage: number;
 }
 
 export interface LoadShape {
@@ -18,6 +26,7 @@ export interface LoadShape {
 /** Streams that go on until they are told to stop: each asks for one answer after the other. */
 export class Load {
   readonly #gaps: Gap[] = [];
+  readonly #requests: FinishedRequest[] = [];
   readonly #running: Promise<unknown>;
   #stopped = false;
   answers = 0;
@@ -33,6 +42,11 @@ export class Load {
     return this.#gaps.flatMap(({ at, milliseconds }) => (at > from && at <= to ? [milliseconds] : []));
   }
 
+  /** Requests that were made between two moments, and have ended. */
+  requests(from: number, to: number): FinishedRequest[] {
+    return this.#requests.filter(({ asked }) => asked > from && asked <= to);
+  }
+
   /** Rejects when an answer failed. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -42,8 +56,11 @@ export class Load {
   async #stream(url: string, shape: LoadShape, first: number): Promise<void> {
     for (let i = first; !this.#stopped; i += shape.streams + 1) {
       const prompt = uniquePrompt(i % shape.prompts, shape.promptTokens);
-      const { arrivals } = await ask(url, prompt, shape.answerTokens);
+      const streamed = await ask(url, prompt, shape.answerTokens);
+      const { arrivals, asked, cached } = streamed;
       this.answers++;
+      const firstToken = timeToFirstToken(streamed);
+      this.#requests.push({ asked, firstToken, fromStorage: cached.storage });
       for (let token = 1; token < arrivals.length; token++) {
         const at = arrivals[token] ?? 0;
         this.#gaps.push({ at, milliseconds: at - (arrivals[token - 1] ?? at) });
