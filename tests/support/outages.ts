@@ -5,6 +5,7 @@ import { FaultProxy } from '../../src/storage-suite/fault-proxy/fault-proxy.ts';
 import type { TestBackend } from './backends.ts';
 import { expectNothingFailed, Load, PREFETCH_THRESHOLD, rightAnswers, startLoadedServer } from './load.ts';
 import type { TestServer } from './server.ts';
+import { type S3Fault, startFakeS3 } from './services/fake-s3.ts';
 import { startRedis } from './services/redis.ts';
 import { attachBody, call, STORAGE, storageStatus } from './storage-api.ts';
 
@@ -47,6 +48,44 @@ export async function outagesOfRedis(): Promise<{ backend: TestBackend; outages:
   ];
   const config = { host: proxy.address.host, port: proxy.address.port };
   return { backend: { backend: 'redis', config, stop: () => proxy.stop() }, outages };
+}
+
+/** A small S3 behind a proxy, and everything that can happen to both. */
+export async function outagesOfS3(): Promise<{ backend: TestBackend; outages: Outage[] }> {
+  const fake = await startFakeS3();
+  const proxy = await FaultProxy.start({ upstream: { host: '127.0.0.1', port: fake.port } });
+  const failing = (fault: (kind: string) => S3Fault | undefined) => ({
+    begin: () => {
+      fake.fault = fault;
+    },
+    end: () => {
+      fake.fault = () => undefined;
+    },
+  });
+  const answer = (status: number, code: string) => ({ kind: 'answer', status, code }) as const;
+  const outages: Outage[] = [
+    ...outagesOf(proxy),
+    { name: 'is overloaded', ...failing(() => answer(503, 'SlowDown')) },
+    {
+      name: 'fills up',
+      ...failing((kind) => (kind === 'PUT object' ? answer(507, 'QuotaExceeded') : undefined)),
+    },
+    {
+      name: 'cuts bodies',
+      ...failing((kind) => (kind === 'GET object' ? { kind: 'cut', bytes: 700 } : undefined)),
+    },
+  ];
+  const config = {
+    bucket: 'pages',
+    endpoint: `http://${proxy.address.host}:${proxy.address.port}`,
+    access_key_id: 'tester',
+    secret_access_key: 'testing',
+  };
+  const stop = async () => {
+    await proxy.stop();
+    await fake.stop();
+  };
+  return { backend: { backend: 's3', config, stop }, outages };
 }
 
 /** What can happen to a connection. */
