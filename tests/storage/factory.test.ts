@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -80,4 +81,15 @@ test('pages are kept where SGLang keeps them if it is told where, else in the ca
   expect(defaultFolder().startsWith(homedir()) || process.env.XDG_CACHE_HOME !== undefined).toBe(true);
   vi.stubEnv('SGLANG_HICACHE_FILE_BACKEND_STORAGE_DIR', '/elsewhere');
   expect(defaultFolder()).toBe('/elsewhere');
+});
+
+test('client libraries are loaded when their driver is opened, not before', async () => {
+  const source = path.join(import.meta.dirname, '../../src');
+  const libraries = ['@redis/client', '@aws-sdk/client-s3', 'lmdb'];
+  for (const library of libraries) {
+    const files = globSync('**/*.ts', { cwd: source }).filter((file) =>
+      new RegExp(`^import (?!type )[^;]*'${library}'`, 'm').test(readFileSync(path.join(source, file), 'utf8')),
+    );
+    expect(files, library).toEqual([]);
+  }
 });
