@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { sharedQuestion, unlessAborted } from '../../src/storage/concurrency.ts';
 
 /** Questions, each answered by the test with its own number. */
@@ -43,7 +43,19 @@ test('a question that fails fails for those who shared it, and is asked again fo
   expect(await second).toBe(2);
 });
 
-test('work that nobody waits for any more may fail unheard', async () => {
-  const aborted = AbortSignal.abort(new Error('given up'));
-  await expect(unlessAborted(Promise.reject(new Error('too late')), aborted)).rejects.toThrow('given up');
+test('work that fails after its signal has aborted is nobody’s unhandled rejection', async () => {
+  const unhandled = vi.fn();
+  process.on('unhandledRejection', unhandled);
+  const before = Promise.withResolvers<void>();
+  const during = Promise.withResolvers<void>();
+  const controller = new AbortController();
+  const calls = [unlessAborted(during.promise, controller.signal)];
+  controller.abort('over');
+  calls.push(unlessAborted(before.promise, controller.signal));
+  for (const call of calls) await expect(call).rejects.toBe('over');
+  before.reject(new Error('too late'));
+  during.reject(new Error('too late'));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
 });
