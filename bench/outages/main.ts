@@ -23,7 +23,7 @@ const { rounds, quick } = new Command('bench:outages')
 
 const ADMIN_KEY = 'bench';
 const NONE = 'no storage';
-const shape = { streams: 16, promptTokens: 256, answerTokens: 16, prompts: 48 };
+const shape = { streams: quick ? 4 : 16, promptTokens: quick ? 64 : 256, answerTokens: 16, prompts: 48 };
 const windowMs = quick ? 1500 : 20_000;
 const say = (line: string) => process.stderr.write(`${line}\n`);
 

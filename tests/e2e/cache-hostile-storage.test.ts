@@ -94,10 +94,14 @@ it('folders that become files fail writes, which are counted, and are used again
   expect(await server.metric('storage_errors_total', 'op="write"')).toBeGreaterThan(0);
   await settle(server);
   await rm(store);
-  await forget(server);
-  await expectRightAnswers(server, right);
-  await settle(server);
-  expect((await filesIn(store)).length).toBeGreaterThan(0);
+  // As soon as the breaker has seen that it is back.
+  const filesAgain = async () => {
+    await forget(server);
+    await expectRightAnswers(server, right);
+    await settle(server);
+    return (await filesIn(store).catch(() => [])).length;
+  };
+  await expect.poll(filesAgain, { timeout: 40_000 }).toBeGreaterThan(0);
   // The old folder comes back beneath what was written meanwhile.
   await rm(store, { recursive: true });
   await rename(away, store);

@@ -88,7 +88,7 @@ it('a disk that is too small, and one that another program fills, fail writes, w
   await askAnew(server);
   await askAnew(server);
   const pages = await pagesIn(folder);
-  expect(pages.length).toBeGreaterThan(2);
+  expect(pages.length).toBeGreaterThan(1);
 
   const other = await fillDisk(folder);
   for (const file of pages.slice(1)) await unlink(`${folder}/${file}`).catch(() => undefined);
