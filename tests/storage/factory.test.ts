@@ -88,7 +88,9 @@ test('client libraries are loaded when their driver is opened, not before', asyn
   const libraries = ['@redis/client', '@aws-sdk/client-s3', 'lmdb'];
   for (const library of libraries) {
     const files = globSync('**/*.ts', { cwd: source }).filter((file) =>
-      new RegExp(`^import (?!type )[^;]*'${library}'`, 'm').test(readFileSync(path.join(source, file), 'utf8')),
+      new RegExp(`^import (?!type )[^;]*'${library}'`, 'm').test(
+        readFileSync(path.join(source, file), 'utf8'),
+      ),
     );
     expect(files, library).toEqual([]);
   }

@@ -199,9 +199,7 @@ export class LmdbDriver implements StorageDriver {
 
   #hit(value: Uint8Array, read: Read, store: LmdbStore): ReadResult {
     const result = hitWith(value, read);
-    if (result.status !== 'hit') return result;
-    store.touch(read.key);
-    read.filled?.(result.bytes);
+    if (result.status === 'hit') store.touch(read.key);
     return result;
   }
 

@@ -94,9 +94,7 @@ export class RedisDriver implements StorageDriver {
       if (!(value instanceof Buffer)) return { status: 'miss' };
       // Nobody waits for it any more.
       both.throwIfAborted();
-      const result = hitWith(value, read);
-      if (result.status === 'hit') read.filled?.(result.bytes);
-      return result;
+      return hitWith(value, read);
     });
   }
 

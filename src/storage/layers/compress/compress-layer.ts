@@ -64,9 +64,7 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
       const value = await limit(() => decompress(frame, bytes));
       if (signal.aborted) return aborted();
       if (!value) return corrupt();
-      const hit = hitWith(value, read);
-      read.filled?.(bytes);
-      return hit;
+      return hitWith(value, read);
     }
 
     return {
