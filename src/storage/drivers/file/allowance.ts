@@ -4,7 +4,7 @@ import type { Claim, ClaimState } from './claims.ts';
 /** What a process may write under its claim before it looks at the others again. */
 export class Allowance {
   readonly #claim: Claim;
-  readonly #isAlone: boolean;
+  readonly isAlone: boolean;
   readonly #until: number;
   /** Whoever takes something asks; what others say of the claim is the same for all who do so at once. */
   readonly #state: () => Promise<ClaimState>;
@@ -17,7 +17,7 @@ export class Allowance {
    */
   constructor(claim: Claim, isAlone: boolean, left: number, until: number) {
     this.#claim = claim;
-    this.#isAlone = isAlone;
+    this.isAlone = isAlone;
     this.#left = left;
     this.#until = until;
     this.#state = sharedQuestion(() => claim.state());
@@ -25,7 +25,7 @@ export class Allowance {
 
   /** Takes so many bytes, if they fit beside what is being written, and within the quota. */
   take(bytes: number, written: { beingWritten: number; beyondQuota: number }, now: number): boolean {
-    const fits = this.#isAlone
+    const fits = this.isAlone
       ? written.beingWritten + bytes <= this.#claim.bytes && written.beyondQuota + bytes <= 0
       : bytes <= this.#left;
     if (!fits || now > this.#until) return false;
@@ -41,6 +41,6 @@ export class Allowance {
   /** Whether what was taken just now may be written: asked after taking it. Throws the system's error. */
   async holds(): Promise<boolean> {
     const state = await this.#state();
-    return state === 'new' || (state === 'seen' && !this.#isAlone);
+    return state === 'new' || (state === 'seen' && !this.isAlone);
   }
 }

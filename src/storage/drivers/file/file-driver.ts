@@ -171,9 +171,10 @@ export class FileDriver implements StorageDriver {
     const bytes = totalBytes(parts);
     if (bytes > this.capabilities.largestValue) return failed('size', 'The value is too large.');
     await unlessAborted(this.#namespaces.get(namespaceOf(key)) ?? Promise.resolve(), signal);
-    // One of another length is not the same value: it was cut off.
     const began = this.#index.tick();
-    if ((await this.#sizeOnDisk(key)) === bytes) return this.#exists(key);
+    // One of another length is not the same value: it was cut off.
+    const mayExist = this.#index.bytesOf(key) !== undefined || !quota.isAlone;
+    if (mayExist && (await this.#sizeOnDisk(key)) === bytes) return this.#exists(key);
     // Before the lock: an eviction that makes room waits for locks.
     const room = await quota.reserve(key, bytes, files.bytesWhileWritten(bytes), signal);
     try {

@@ -76,6 +76,11 @@ export class Quota {
     return this.#index.usedBytes + this.#unfinished + this.#reserved;
   }
 
+  /** Whether nobody else wrote when that was looked at last: then the index has all there is, but for what came since. */
+  get isAlone(): boolean {
+    return this.#allowance?.isAlone ?? false;
+  }
+
   /** Pages that the last eviction could not remove. */
   get stuckPages(): number {
     return this.#stuck;
