@@ -1,18 +1,6 @@
-import type { KeyedOperation, Read, StorageErrorKind } from '../storage/driver.ts';
+import type { KeyedOperation, Read } from '../storage/driver.ts';
+import { isErrorKind } from '../storage/results.ts';
 import { fail } from './expect.ts';
-
-const KINDS: Record<StorageErrorKind, true> = {
-  aborted: true,
-  timeout: true,
-  closed: true,
-  full: true,
-  denied: true,
-  size: true,
-  corrupt: true,
-  unreachable: true,
-  io: true,
-  skipped: true,
-};
 
 const STATUSES: Record<KeyedOperation, readonly string[]> = {
   has: ['hit', 'miss'],
@@ -52,7 +40,7 @@ function whatIsWrongWithError(result: object): string | undefined {
   const error: unknown = 'error' in result ? result.error : undefined;
   if (typeof error !== 'object' || error === null) return 'with an error without its error';
   const { kind, message } = error as { kind?: unknown; message?: unknown };
-  if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) return `with the error kind ${String(kind)}`;
+  if (!isErrorKind(kind)) return `with the error kind ${String(kind)}`;
   if (typeof message !== 'string' || message === '') return `with a ${kind} error without a message`;
   const settled: unknown = 'settled' in result ? result.settled : undefined;
   if (settled !== undefined && !(settled instanceof Promise)) return 'with settled that is no promise';

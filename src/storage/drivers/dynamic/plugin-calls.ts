@@ -1,20 +1,7 @@
-import type { Failed, StorageDriver, StorageErrorKind } from '../../driver.ts';
+import type { Failed, StorageDriver } from '../../driver.ts';
 import { isOneOf, isReadResult } from '../../layers/result-checks.ts';
-import { failed } from '../../results.ts';
+import { failed, isErrorKind } from '../../results.ts';
 import type { Answers, FromPlugin, ReadAnswer, Request } from './messages.ts';
-
-const KINDS: Record<StorageErrorKind, true> = {
-  aborted: true,
-  timeout: true,
-  closed: true,
-  full: true,
-  denied: true,
-  size: true,
-  corrupt: true,
-  unreachable: true,
-  io: true,
-  skipped: true,
-};
 
 type Send = (message: FromPlugin, transfer?: ArrayBuffer[]) => void;
 
@@ -121,7 +108,7 @@ function plain<R extends { status: string }>(
     if (!isResult(result, index)) return failed('io', 'The plugin answered with what is no result.');
     if ('error' in result) {
       const { kind, message } = result.error;
-      return failed(Object.hasOwn(KINDS, kind) ? kind : 'io', message);
+      return failed(isErrorKind(kind) ? kind : 'io', message);
     }
     const { status } = result;
     return ('bytes' in result ? { status, bytes: result.bytes } : { status }) as R;
