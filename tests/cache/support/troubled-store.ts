@@ -68,8 +68,9 @@ export class TroubledStore {
       read: (reads) => {
         const keys = reads.map(({ key }) => key);
         return this.#run('read', keys, (trouble) => {
-          const asked =
-            trouble === 'exchange' ? reads.map((read, i) => ({ ...read, key: keys.at(i - 1)! })) : reads;
+          const wanted = trouble === 'exchange' ? keys.map((_, i) => keys.at(i - 1)!) : keys;
+          // Without their `filled`: what is spoiled below is not there before.
+          const asked = reads.map(({ into }, i) => ({ key: wanted[i]!, into }));
           return base
             .read(asked, never)
             .then((results) => results.map((result, i) => spoil(result, reads[i]!.into, trouble)));
