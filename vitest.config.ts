@@ -7,5 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // A second, which is what it is otherwise, is not long on a machine that does other work.
+    expect: { poll: { timeout: 20_000 } },
   },
 });
