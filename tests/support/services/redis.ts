@@ -140,10 +140,10 @@ export async function makeCertificates(): Promise<Certificates> {
   return { ca: at('ca.pem'), cert: at('cert.pem'), key: at('key.pem'), otherCa: at('other.pem') };
 }
 
-/** Asks again and again, for as long as a test may take. */
+/** Asks again and again, for as long as a test may take. A server that changes its role closes connections meanwhile. */
 export async function until(isTrue: () => Promise<boolean>): Promise<void> {
   const late = AbortSignal.timeout(60_000);
-  while (!(await isTrue())) {
+  while (!(await isTrue().catch(() => false))) {
     late.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
