@@ -71,6 +71,9 @@ export async function startRedisCluster(replicas = 0): Promise<RedisServer[]> {
   await redisCli(nodes[0]!.port, ['--cluster', 'create', ...addresses, ...options]);
   for (const node of nodes)
     await until(async () => (await node.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'));
+  // One that has nothing of its master yet does not take its place.
+  for (const node of nodes.slice(3))
+    await until(async () => (await node.cli('ROLE')).includes('\nconnected\n'));
   return nodes;
 }
 
