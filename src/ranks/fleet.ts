@@ -3,6 +3,7 @@ import { Rank, type RankInfo, type RankOptions } from './rank.ts';
 
 export type RankStatus = {
   rank: number;
+  pid: number | undefined;
   state: Rank['state'];
   restarts: number;
   report: RankReport | undefined;
@@ -37,6 +38,7 @@ export class Fleet {
     return Promise.all(
       this.ranks.map(async (rank) => ({
         rank: rank.index,
+        pid: rank.pid,
         state: rank.state,
         restarts: rank.restarts,
         report: await rank.inspect().catch(() => undefined),

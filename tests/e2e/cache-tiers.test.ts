@@ -88,7 +88,7 @@ describe('greedy answers are those of a server without a cache', () => {
       expect((await ask(server, question)).cached.device).toBe(asked.promptTokens - 1);
     await expectHealthy(server);
     // Ranks that died come back with what was stored.
-    for (const pid of server.rankPids()) process.kill(pid, 'SIGKILL');
+    for (const pid of await server.rankPids()) process.kill(pid, 'SIGKILL');
     await expect.poll(async () => (await server.get('/ready')).status, { interval: 2 }).toBe(503);
     await expect.poll(async () => (await server.get('/ready')).status, { timeout: 30_000 }).toBe(200);
     expect((await expectRightAnswers(server, right)).storage).toBeGreaterThan(0);

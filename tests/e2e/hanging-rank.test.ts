@@ -8,7 +8,7 @@ it.skipIf(process.platform !== 'linux')(
   async () => {
     const server = await startServer();
     try {
-      const [rank] = server.rankPids();
+      const [rank] = await server.rankPids();
       process.kill(rank ?? 0, 'SIGSTOP');
       const lost = await server.post('/v1/completions', { prompt: 'Hello', max_tokens: 4 });
       expect(lost.status).toBe(503);

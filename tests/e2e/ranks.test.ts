@@ -48,7 +48,7 @@ describe.skipIf(process.platform !== 'linux')('a server of two ranks', () => {
   it('loses only what a killed rank held, and starts it again', async () => {
     const server = await start('--dp-size', '2');
     const before = await greedy(server, PROMPT);
-    const [victim] = server.rankPids();
+    const [victim] = await server.rankPids();
     const whole = Array.from({ length: 8 }, () =>
       server.post('/v1/completions', { ...LONG, max_tokens: 400 }),
     );
@@ -91,7 +91,7 @@ describe.skipIf(process.platform !== 'linux')('a server of two ranks', () => {
 
   it('says that no rank serves when both are gone, and recovers', async () => {
     const server = await start('--dp-size', '2');
-    for (const pid of server.rankPids()) process.kill(pid, 'SIGKILL');
+    for (const pid of await server.rankPids()) process.kill(pid, 'SIGKILL');
     await expect.poll(async () => (await server.get('/ready')).status, { interval: 5 }).toBe(503);
     expect((await server.get('/health')).status).toBe(200);
     const refused = await server.post('/v1/completions', { prompt: 'x' });
@@ -106,7 +106,7 @@ describe.skipIf(process.platform !== 'linux')('a server of two ranks', () => {
 describe.skipIf(process.platform !== 'linux')('a server', () => {
   it('finishes what it has begun when it is asked to end', async () => {
     const server = await start('--dp-size', '2');
-    const ranks = server.rankPids();
+    const ranks = await server.rankPids();
     expect(ranks).toHaveLength(2);
     const whole = server.post('/v1/completions', { ...LONG, max_tokens: 200 });
     const stream = await server.post('/v1/completions', { ...LONG, max_tokens: 200, stream: true });
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')('a server', () => {
 
   it('ends at once when it is asked twice', async () => {
     const server = await start();
-    const ranks = server.rankPids();
+    const ranks = await server.rankPids();
     const request = server.post('/v1/completions', { ...LONG, max_tokens: 8000 }).catch(() => 'cut');
     await inFlight(server, 1);
     void server.stop();
@@ -153,7 +153,7 @@ describe.skipIf(process.platform !== 'linux')('a server', () => {
 
   it('takes its ranks with it when it is killed', async () => {
     const server = await start('--dp-size', '2');
-    const ranks = server.rankPids();
+    const ranks = await server.rankPids();
     const request = server.post('/v1/completions', { ...LONG, max_tokens: 8000 }).catch(() => 'cut');
     await inFlight(server, 1);
     await server.kill();
@@ -165,7 +165,7 @@ describe.skipIf(process.platform !== 'linux')('a server', () => {
     const server = await start();
     await greedy(server, PROMPT);
     await server.expectIdle();
-    const pids = [server.pid, ...server.rankPids()];
+    const pids = [server.pid, ...(await server.rankPids())];
     // What the garbage collector and the JIT compiler still have to do is over.
     await sleep(500);
     const before = pids.map(cpuSeconds);

@@ -51,7 +51,9 @@ describe('information', () => {
   it('is given of the server and its ranks, under both names', async () => {
     const info = await json('/server_info');
     expect(info).toMatchObject({ in_flight: 0, limits: { contextLength: 512 } });
-    expect(info.ranks).toMatchObject([{ rank: 0, state: 'ready', restarts: 0, report: { running: 0 } }]);
+    expect(info.ranks).toMatchObject([
+      { rank: 0, pid: expect.any(Number), state: 'ready', restarts: 0, report: { running: 0 } },
+    ]);
     expect(Object.keys(await json('/get_server_info'))).toEqual(Object.keys(info));
   });
 

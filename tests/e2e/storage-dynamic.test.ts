@@ -154,9 +154,9 @@ describe('a plugin that is not to be loaded', () => {
     ['rejects what nobody waits for', 'Promise.reject(new Error("stray")); await new Promise(() => {});'],
   ])('because it %s leaves the rank as it was', async (_, source) => {
     await writeFile(path.join(plugins, 'bad.mjs'), source);
-    const pids = server.rankPids();
+    const pids = await server.rankPids();
     errorOf(await put(server, config({ module_path: 'bad.mjs' }), { timeout: 20 }), 400);
-    expect(server.rankPids()).toEqual(pids);
+    expect(await server.rankPids()).toEqual(pids);
     expect((await ask(words(10, 4))).tokens.length).toBeGreaterThan(0);
   });
 });

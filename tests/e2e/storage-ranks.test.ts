@@ -31,7 +31,7 @@ it('O1: a rank that was killed takes what was decided before it serves again', a
   expect((await attach(server, { path: await temporaryFolder() })).status).toBe(200);
   const before = await ranks(server);
   expect(new Set(before).size).toBe(1);
-  process.kill(server.rankPids()[1]!, 'SIGKILL');
+  process.kill((await server.rankPids())[1]!, 'SIGKILL');
   // Decided while it is away.
   await expect.poll(() => rankState(server, 1)).not.toBe('ready');
   const switched = await attach(server, { path: await temporaryFolder() }, { switch: true });
@@ -44,7 +44,7 @@ it('O1: a rank that was killed takes what was decided before it serves again', a
 
 it('S10: a rank that is stopped in the middle keeps no other rank from what was decided, and follows', async () => {
   const server = await start();
-  const stopped = server.rankPids()[2]!;
+  const stopped = (await server.rankPids())[2]!;
   process.kill(stopped, 'SIGSTOP');
   const refused = await attach(server, { path: await temporaryFolder() }, { timeout: 2 });
   expect(refused.status).toBe(504);
@@ -64,7 +64,7 @@ it('S7: a rank whose storage is gone when it comes back serves without, and gets
   expect((await attach(server, { path })).status).toBe(200);
   await rename(`${folder}/1`, `${folder}/gone`);
   await writeFile(`${folder}/1`, 'no folder');
-  process.kill(server.rankPids()[1]!, 'SIGKILL');
+  process.kill((await server.rankPids())[1]!, 'SIGKILL');
   await expect.poll(async () => (await server.info()).ranks[1]?.restarts).toBe(1);
   await isBack(server, 1);
   expect((await ranks(server))[1]).toBe('failed null');

@@ -11,8 +11,8 @@ const WARM_UP = 2000;
 const NOISE = 60e6;
 
 /** Of the server and its ranks. Linux only. */
-function held(server: TestServer): { files: number; threads: number; memory: number }[] {
-  return [server.pid, ...server.rankPids()].map((pid) => {
+async function held(server: TestServer): Promise<{ files: number; threads: number; memory: number }[]> {
+  return [server.pid, ...(await server.rankPids())].map((pid) => {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const number = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
     return {
@@ -27,13 +27,13 @@ it('thousands of times attached and detached over HTTP, a server holds no more t
   const server = await startServer(['--dp-size', '2', ...WITH_ADMIN_KEY]);
   try {
     const path = await temporaryFolder();
-    let before = held(server);
+    let before = await held(server);
     for (let cycle = 0; cycle < CYCLES; cycle++) {
-      if (cycle === WARM_UP) before = held(server);
+      if (cycle === WARM_UP) before = await held(server);
       expect((await attach(server, { path })).status).toBe(200);
       expect((await detach(server)).status).toBe(200);
     }
-    const after = held(server);
+    const after = await held(server);
     console.log({ before, after });
     for (const [i, { files, threads, memory }] of after.entries()) {
       expect(files).toBeLessThanOrEqual(before[i]!.files);

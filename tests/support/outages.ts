@@ -173,7 +173,9 @@ async function expectHits(load: Load, when: string): Promise<void> {
 
 /** Resident memory of all ranks together, in MB. */
 async function memoryOf(server: TestServer): Promise<number> {
-  const texts = await Promise.all(server.rankPids().map((pid) => readFile(`/proc/${pid}/status`, 'utf8')));
+  const texts = await Promise.all(
+    (await server.rankPids()).map((pid) => readFile(`/proc/${pid}/status`, 'utf8')),
+  );
   const kilobytes = texts.map((text) => Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? 0));
   return Math.round(kilobytes.reduce((sum, each) => sum + each, 0) / 1000);
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
@@ -32,6 +32,7 @@ const START_DEADLINE_MS = 60_000;
 
 interface RankInfo {
   rank: number;
+  pid: number;
   state: string;
   restarts: number;
   report?: typeof NOTHING_HELD & { cache: CacheReport };
@@ -105,10 +106,9 @@ export class TestServer {
     return this.#stderr.join('');
   }
 
-  /** The processes of its ranks. Linux only. */
-  rankPids(): number[] {
-    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
-    return children.trim().split(/\s+/).filter(Boolean).map(Number);
+  /** The processes of its ranks, in the order of the ranks. They were not started in it. */
+  async rankPids(): Promise<number[]> {
+    return (await this.info()).ranks.map(({ pid }) => pid);
   }
 
   get(route: string, headers: Record<string, string> = {}): Promise<Response> {
