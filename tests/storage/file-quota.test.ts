@@ -7,7 +7,7 @@ import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { namespaceLayer } from '../../src/storage/layers/namespace.ts';
 import { bytes, has, never, outcome, pageKey, read, write } from './support/calls.ts';
-import { replaceFileSystem } from './support/file-system-faults.ts';
+import { replaceDescriptorCalls, replaceFileSystem } from './support/file-system-faults.ts';
 import { bytesIn, filesIn, temporaryFolder } from './support/folders.ts';
 
 async function open(folder: string, options: object = {}): Promise<StorageDriver> {
@@ -291,16 +291,11 @@ test('O5: a writer that was alone finds what another one left that has come and 
 test('O5: what a writer was writing alone when another one came has its room', async () => {
   const folder = await temporaryFolder();
   const [gate, reached] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  replaceFileSystem((fs) => ({
-    open: async (...args) => {
-      const handle = await fs.open(...args);
-      const writev = handle.writev.bind(handle);
-      handle.writev = (async (buffers: readonly NodeJS.ArrayBufferView[]) => {
-        reached.resolve();
-        await gate.promise;
-        return await writev(buffers);
-      }) as typeof handle.writev;
-      return handle;
+  replaceDescriptorCalls((fs) => ({
+    async writev(descriptor, buffers) {
+      reached.resolve();
+      await gate.promise;
+      return fs.writev(descriptor, buffers);
     },
   }));
   const one = await open(folder);
@@ -308,7 +303,7 @@ test('O5: what a writer was writing alone when another one came has its room', a
   const slow = one.write(writes, never);
   await reached.promise;
   await setTimeout(50);
-  replaceFileSystem((fs) => fs);
+  replaceDescriptorCalls((fs) => fs);
   const two = await open(folder);
   for (let i = 0; i < 10; i++) await write(two, `model/two-${i}`, bytes(1000));
   gate.resolve();

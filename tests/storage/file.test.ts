@@ -6,7 +6,13 @@ import { pagePath } from '../../src/storage/drivers/file/paths.ts';
 import { takeTemporaryName } from '../../src/storage/drivers/file/temporary-files.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from './support/calls.ts';
-import { readAtMost, refuseToOpen, replaceFileSystem, systemError } from './support/file-system-faults.ts';
+import {
+  moveAtMost,
+  refuseToOpen,
+  replaceDescriptorCalls,
+  replaceFileSystem,
+  systemError,
+} from './support/file-system-faults.ts';
 import { filesIn, temporaryFolder } from './support/folders.ts';
 
 const LIMITS = { max_size: '1MB', min_free_space: 0 };
@@ -128,21 +134,16 @@ test.each([
 ])('a write that ends with %s fails with kind %s and leaves no file', async (code, kind) => {
   const folder = await temporaryFolder();
   const driver = await open(folder);
-  replaceFileSystem((fs) => ({
-    open: async (...args) => {
-      const handle = await fs.open(...args);
-      const half = handle.writev.bind(handle);
-      handle.writev = async (buffers) => {
-        await half([Buffer.from(buffers[0] as Buffer).subarray(0, 10)]);
-        throw systemError(code);
-      };
-      return handle;
+  replaceDescriptorCalls((fs) => ({
+    async writev(descriptor, buffers) {
+      await fs.writev(descriptor, [buffers[0]!.subarray(0, 10)]);
+      throw systemError(code);
     },
   }));
   expect(outcome(await write(driver, 'model/a', bytes(100)))).toBe(kind);
   expect(await filesIn(folder)).toEqual([]);
   expect(driver.usage?.()?.usedBytes).toBe(0);
-  replaceFileSystem((fs) => fs);
+  replaceDescriptorCalls((fs) => fs);
   expect(outcome(await write(driver, 'model/a', bytes(100)))).toBe('stored');
   await driver.close();
 });
@@ -153,7 +154,7 @@ test('a read or a look that the system refuses fails its key with the kind of th
   const refuse = async () => {
     throw systemError('EACCES');
   };
-  replaceFileSystem(() => ({ open: refuse, stat: refuse, unlink: refuse }));
+  replaceFileSystem(() => ({ stat: refuse, unlink: refuse }));
   refuseToOpen(() => systemError('EACCES'));
   expect(outcome((await read(driver, 'model/a')).result)).toBe('denied');
   expect(outcome(await has(driver, 'model/other'))).toBe('denied');
@@ -165,19 +166,7 @@ test('a read or a look that the system refuses fails its key with the kind of th
 
 test('short reads and short writes are carried on', async () => {
   const driver = await open(await temporaryFolder());
-  replaceFileSystem((fs) => ({
-    open: async (...args) => {
-      const handle = await fs.open(...args);
-      const writev = handle.writev.bind(handle);
-      const few = (buffers: readonly NodeJS.ArrayBufferView[]) => {
-        const first = buffers.find(({ byteLength }) => byteLength > 0) as Buffer | undefined;
-        return first ? [first.subarray(0, 37)] : [];
-      };
-      handle.writev = ((buffers) => writev(few(buffers))) as typeof handle.writev;
-      return handle;
-    },
-  }));
-  readAtMost(37);
+  moveAtMost(37);
   expect(await write(driver, 'model/a', bytes(1000))).toEqual({ status: 'stored' });
   const into = [Buffer.alloc(333), Buffer.alloc(900)];
   expect(await driver.read([{ key: 'model/a', into }], never)).toEqual([{ status: 'hit', bytes: 1000 }]);

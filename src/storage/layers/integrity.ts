@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { slice, totalBytes } from '../buffers.ts';
 import type { Read, ReadResult, StorageDriver, StorageLayer, Write, WriteResult } from '../driver.ts';
 import { isKey, notAKey } from '../keys.ts';
 import { failed } from '../results.ts';
+import { turns } from '../turns.ts';
 import { checksumHolds, decodeHeader, encodeHeader, HEADER_BYTES, type Rejection } from './page-header.ts';
 import { passThrough } from './pass-through.ts';
 
@@ -20,6 +20,7 @@ export interface IntegrityOptions {
 export function integrityLayer(options: IntegrityOptions): StorageLayer {
   return (driver) => {
     const base = passThrough(driver);
+    const turn = turns();
     return {
       ...base,
       capabilities: Object.freeze({
@@ -27,7 +28,7 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
         largestValue: base.capabilities.largestValue - HEADER_BYTES,
       }),
       async read(reads, signal) {
-        const portions = chunks(reads).map((portion) => readVerified(base, options, portion, signal));
+        const portions = chunks(reads).map((portion) => readVerified(base, options, turn, portion, signal));
         return (await Promise.all(portions)).flat();
       },
       async write(writes, signal) {
@@ -36,7 +37,7 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
           const good: Write[] = [];
           for (const write of portion.filter(({ key }) => isKey(key))) {
             good.push(withHeader(write, options.fingerprint));
-            await setImmediate();
+            await turn(totalBytes(write.parts));
           }
           portions.push(writeGood(base, portion, good, signal));
         }
@@ -48,8 +49,7 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
 
 /**
  * Pages in one call of the driver, so that some are verified while others are read where the driver does not say when
- * each of them is there. Between two checksums, which take a tenth of a millisecond each, everything else in this
- * process has its turn: that is also what keeps reads going.
+ * each of them is there.
  */
 const PORTION = 8;
 
@@ -83,6 +83,7 @@ type Outcome = ReadResult | Damage;
 async function readVerified(
   driver: StorageDriver,
   { fingerprint, onRejected }: IntegrityOptions,
+  turn: (bytes: number) => Promise<void>,
   reads: readonly Read[],
   signal: AbortSignal,
 ): Promise<ReadResult[]> {
@@ -107,7 +108,7 @@ async function readVerified(
     let outcome = result.status === 'hit' && result.bytes === early[i]?.bytes ? early[i].outcome : undefined;
     if (outcome === undefined) {
       outcome = verifyPage(read, headers[i]!, fingerprint, result);
-      await setImmediate();
+      if (result.status === 'hit') await turn(result.bytes);
     }
     if (typeof outcome === 'string') {
       rejected.add(read.key);

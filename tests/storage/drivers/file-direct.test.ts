@@ -6,7 +6,7 @@ import { createDriver } from '../../../src/storage/factory.ts';
 import { conformance } from '../conformance/conformance.ts';
 import { bytes, never, outcome, pageKey, read, write } from '../support/calls.ts';
 import { describeWithDirectIo } from '../support/direct-io.ts';
-import { replaceFileSystem, systemError } from '../support/file-system-faults.ts';
+import { refuseToOpen, replaceDescriptorCalls, systemError } from '../support/file-system-faults.ts';
 import { bytesIn, filesIn, temporaryFolder } from '../support/folders.ts';
 import { LAYERS } from '../support/layers.ts';
 
@@ -61,13 +61,7 @@ describeWithDirectIo('direct I/O', () => {
   test('a write that the disk refuses leaves nothing behind', async () => {
     const folder = await temporaryFolder();
     const driver = await open(folder);
-    replaceFileSystem((fs) => ({
-      open: async (...args: Parameters<typeof fs.open>) => {
-        const handle = await fs.open(...args);
-        handle.write = () => Promise.reject(systemError('ENOSPC'));
-        return handle;
-      },
-    }));
+    replaceDescriptorCalls(() => ({ write: () => Promise.reject(systemError('ENOSPC')) }));
     expect(outcome(await write(driver, 'model/a', bytes(5000)))).toBe('full');
     expect(await filesIn(folder)).toEqual([]);
     await driver.close();
@@ -76,10 +70,7 @@ describeWithDirectIo('direct I/O', () => {
 
 test('a file system that does not take it is refused by the name of the option', async () => {
   const folder = await temporaryFolder();
-  replaceFileSystem((fs) => ({
-    open: (file, flags, mode) =>
-      typeof flags === 'number' ? Promise.reject(systemError('EINVAL')) : fs.open(file, flags, mode),
-  }));
+  refuseToOpen((_, flags) => (typeof flags === 'number' ? systemError('EINVAL') : undefined));
   await expect(open(path.join(folder, 'pages'))).rejects.toMatchObject({
     code: 'storage_failed',
     message: expect.stringContaining("change 'path', or 'direct_io' to false"),

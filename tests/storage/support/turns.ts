@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { replaceFileSystem } from './file-system-faults.ts';
+import { replaceDescriptorCalls, replaceFileSystem } from './file-system-faults.ts';
 
 interface Waiting {
   at: number;
@@ -20,17 +20,14 @@ export class Turns {
     this.#random = random;
     const inTurn = this.#inTurn.bind(this);
     replaceFileSystem((fs) => ({
-      open: inTurn(async (...args: Parameters<typeof fs.open>) => {
-        const handle = await fs.open(...args);
-        handle.writev = inTurn(handle.writev.bind(handle), true) as typeof handle.writev;
-        return handle;
-      }),
+      open: inTurn(fs.open),
       readdir: inTurn(fs.readdir as never) as never,
       lstat: inTurn(fs.lstat as never) as never,
       stat: inTurn(fs.stat as never) as never,
       rename: inTurn(fs.rename),
       unlink: inTurn(fs.unlink),
     }));
+    replaceDescriptorCalls((fs) => ({ open: inTurn(fs.open), writev: inTurn(fs.writev, true) }));
   }
 
   /** Gives turns until the work is done, which is the end of this; tells of each after which there are more bytes. */
@@ -48,6 +45,7 @@ export class Turns {
     }
     await done;
     replaceFileSystem((fs) => fs);
+    replaceDescriptorCalls((fs) => fs);
   }
 
   #inTurn<A extends unknown[], R>(

@@ -1,5 +1,6 @@
 import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { closeFile, statOpen } from './descriptors.ts';
 import { isAbsent } from './file-errors.ts';
 import { createFile } from './page-file.ts';
 import { isStale, releaseWriterName, takeWriterName, writerOf } from './writer-names.ts';
@@ -90,11 +91,11 @@ export class Claim {
   }
 
   async #announceIn(folder: string): Promise<void> {
-    const handle = await createFile(this.#file(folder, 'new'));
+    const descriptor = await createFile(this.#file(folder, 'new'));
     try {
-      this.#made.set(folder, (await handle.stat()).mtimeMs);
+      this.#made.set(folder, (await statOpen(descriptor)).mtimeMs);
     } finally {
-      await handle.close();
+      await closeFile(descriptor);
     }
   }
 

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { type FileHandle, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { gather, scatter, slice, totalBytes } from '../../buffers.ts';
 import type { Read } from '../../driver.ts';
-import { closeFile, openToRead, readAt } from './descriptors.ts';
+import { closeFile, cutFile, openFile, readAt, writeAt } from './descriptors.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
 import { createFile, type PageFiles, writePage } from './page-file.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
@@ -24,7 +24,7 @@ export class DirectFiles implements PageFiles {
   async read(file: string, { into, filled }: Omit<Read, 'key'>, expected: number | undefined) {
     let descriptor: number;
     try {
-      descriptor = await openToRead(file, constants.O_RDONLY | directFlag());
+      descriptor = await openFile(file, constants.O_RDONLY | directFlag());
     } catch (error) {
       if (isAbsent(error)) return 'absent';
       throw error;
@@ -52,7 +52,9 @@ export class DirectFiles implements PageFiles {
   async write(file: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const chunk = this.#take();
     try {
-      await writePage(file, flagsToCreate(), signal, (handle) => writeAll(handle, parts, chunk));
+      await writePage(file, flagsToCreate(), signal, closeFile, (descriptor) =>
+        writeAll(descriptor, parts, chunk),
+      );
     } finally {
       this.#unused.push(chunk);
     }
@@ -73,9 +75,9 @@ export async function tryDirectIo(folder: string): Promise<void> {
   const file = path.join(folder, name);
   const memory = alignedMemory(BLOCK_BYTES).fill(1);
   try {
-    const handle = await createFile(file, flagsToCreate());
-    await writeAll(handle, [memory], memory).finally(() => handle.close());
-    const descriptor = await openToRead(file, constants.O_RDONLY | directFlag());
+    const made = await createFile(file, flagsToCreate());
+    await writeAll(made, [memory], memory).finally(() => closeFile(made));
+    const descriptor = await openFile(file, constants.O_RDONLY | directFlag());
     await readAt(descriptor, memory, 0).finally(() => closeFile(descriptor));
   } catch (error) {
     if (!['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
@@ -109,7 +111,7 @@ export function wholeBlocks(bytes: number): number {
 }
 
 /** Writes whole blocks, and then cuts the file to its length. */
-async function writeAll(handle: FileHandle, parts: readonly Uint8Array[], chunk: Uint8Array): Promise<void> {
+async function writeAll(descriptor: number, parts: readonly Uint8Array[], chunk: Uint8Array): Promise<void> {
   const total = totalBytes(parts);
   for (let at = 0; at < total; at += chunk.byteLength) {
     const bytes = Math.min(total - at, chunk.byteLength);
@@ -117,9 +119,8 @@ async function writeAll(handle: FileHandle, parts: readonly Uint8Array[], chunk:
     const end = wholeBlocks(bytes);
     chunk.fill(0, bytes, end);
     for (let written = 0; written < end; ) {
-      const { bytesWritten } = await handle.write(chunk, written, end - written, at + written);
-      written += bytesWritten;
+      written += await writeAt(descriptor, chunk.subarray(written, end), at + written);
     }
   }
-  if (total % BLOCK_BYTES !== 0) await handle.truncate(total);
+  if (total % BLOCK_BYTES !== 0) await cutFile(descriptor, total);
 }

@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { mkdir, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { slice, totalBytes } from '../../buffers.ts';
 import type { Read } from '../../driver.ts';
-import { closeFile, closeFileAtOnce, openToRead, readInto } from './descriptors.ts';
+import { closeFile, closeFileAtOnce, openFile, readInto, writeFrom } from './descriptors.ts';
 import { codeOf, isAbsent } from './file-errors.ts';
 import { FILE_MODE, FOLDER_MODE } from './folders.ts';
 import { releaseTemporaryName, takeTemporaryName } from './temporary-files.ts';
@@ -24,17 +24,20 @@ export interface PageFiles {
   bytesWhileWritten(bytes: number): number;
 }
 
+type Close = (descriptor: number) => Promise<void> | void;
+
 /**
  * Through the memory that the system keeps of files.
  *
- * @param isLocal whether they are on a disk of this machine: a file that was only read is then closed in a microsecond,
- * while another thread would have to be asked for that; elsewhere the system may wait for somebody's answer
+ * @param isLocal whether they are on a disk of this machine: a file is then closed in a microsecond, while another thread
+ * would have to be asked for that; elsewhere the system may wait for somebody's answer
  */
 export function ordinaryFiles(isLocal: boolean): PageFiles {
-  const close = isLocal ? closeFileAtOnce : closeFile;
+  const close: Close = isLocal ? closeFileAtOnce : closeFile;
   return {
     read: (file, read, expected) => readPage(file, read, expected, close),
-    write: (file, parts, signal) => writePage(file, 'wx', signal, (handle) => writeAll(handle, parts)),
+    write: (file, parts, signal) =>
+      writePage(file, 'wx', signal, close, (descriptor) => writeAll(descriptor, parts)),
     bytesWhileWritten: (bytes) => bytes,
   };
 }
@@ -49,11 +52,11 @@ async function readPage(
   file: string,
   { into, filled }: Omit<Read, 'key'>,
   expected: number | undefined,
-  close: (descriptor: number) => Promise<void> | void,
+  close: Close,
 ): Promise<number | 'absent' | 'too long'> {
   let descriptor: number;
   try {
-    descriptor = await openToRead(file);
+    descriptor = await openFile(file, 'r');
   } catch (error) {
     if (isAbsent(error)) return 'absent';
     throw error;
@@ -91,17 +94,18 @@ export async function writePage(
   file: string,
   flags: string | number,
   signal: AbortSignal,
-  fill: (handle: FileHandle) => Promise<void>,
+  close: Close,
+  fill: (descriptor: number) => Promise<void>,
 ): Promise<void> {
   const name = takeTemporaryName();
   const temporary = path.join(path.dirname(file), name);
   try {
-    const handle = await createFile(temporary, flags);
+    const descriptor = await createFile(temporary, flags);
     try {
       signal.throwIfAborted();
-      await fill(handle);
+      await fill(descriptor);
     } finally {
-      await handle.close();
+      await close(descriptor);
     }
     signal.throwIfAborted();
     await rename(temporary, file);
@@ -113,14 +117,14 @@ export async function writePage(
   }
 }
 
-/** Makes a file that is not there yet, for its owner only, and its folder where needed. Throws the system's error. */
-export async function createFile(file: string, flags: string | number = 'wx'): Promise<FileHandle> {
+/** Makes and opens a file that is not there yet, for its owner only, and its folder where needed. Throws the system's error. */
+export async function createFile(file: string, flags: string | number = 'wx'): Promise<number> {
   try {
-    return await open(file, flags, FILE_MODE);
+    return await openFile(file, flags, FILE_MODE);
   } catch (error) {
     if (!isAbsent(error)) throw error;
     await makeFolder(path.dirname(file));
-    return await open(file, flags, FILE_MODE);
+    return await openFile(file, flags, FILE_MODE);
   }
 }
 
@@ -134,11 +138,10 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+async function writeAll(descriptor: number, parts: readonly Uint8Array[]): Promise<void> {
   const total = totalBytes(parts);
   let written = 0;
   while (written < total) {
-    const { bytesWritten } = await handle.writev(written === 0 ? parts : slice(parts, written, total));
-    written += bytesWritten;
+    written += await writeFrom(descriptor, written === 0 ? parts : slice(parts, written, total));
   }
 }

@@ -1,6 +1,6 @@
 import { scatter, totalBytes } from '../../buffers.ts';
 import type { Read, ReadResult, StorageDriver, Write } from '../../driver.ts';
-import { turns } from './turns.ts';
+import { turns } from '../../turns.ts';
 
 /** A read into memory of its own, so that it can be left alone at any time. */
 export interface Trial {

@@ -14,9 +14,9 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { STORAGE_DEADLINES_MS } from '../../stack.ts';
+import { turns } from '../../turns.ts';
 import { Child, openBoth } from './child.ts';
 import { Promotions } from './promotions.ts';
-import { turns } from './turns.ts';
 
 /** A fast store that takes longer is none: the slow one is asked, which has the rest of the caller's time. */
 const FAST_MS = {
