@@ -21,6 +21,10 @@ export class CountedDevice implements DeviceCells {
       format: 'counted',
       save: () => undefined,
       accepts: () => true,
+      restorePart: (sequence, from, to) => {
+        ledger.append(sequence, to - from);
+        return 'done';
+      },
       restore: (sequence, _, pages) => {
         ledger.append(sequence, pages.length * pageSize);
         return 'done';

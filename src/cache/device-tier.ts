@@ -8,6 +8,9 @@ export type DeviceCells = Pick<
   'limits' | 'cellsInUse' | 'sharePrefix' | 'truncateSequence' | 'sequenceLength' | 'sequenceCells'
 >;
 
+/** Prompts of less than a page, which L2 has no page for, stay in L1 up to that. */
+const TAIL_TOKENS = 256;
+
 /**
  * L1: which sequence ids hold the cells that the tree knows. A cached way from the root to a leaf is held by one
  * sequence, which shares the cells of what it has in common with others; so the number of ids is the number of leaves.
@@ -132,17 +135,33 @@ export class DeviceTier {
     return true;
   }
 
-  /** Moves what goes first to where {@link beforeEviction} keeps it, until L1 holds no more unused tokens than that. */
+  /**
+   * Moves what goes first to where {@link beforeEviction} keeps it, until L1 holds no more unused tokens than that. What
+   * nothing else can keep stays until its room is needed, but for tails beyond {@link TAIL_TOKENS}.
+   */
   shrink(unusedTokens: number): void {
-    while (this.#tree.evictableTokens > unusedTokens) {
-      const node = this.#tree.deviceQueue.pop();
-      if (!node) return;
-      if (!node.isTail && !this.beforeEviction(node)) {
-        // Nothing else can keep it, so it stays until its room is needed.
-        this.#tree.deviceQueue.offer(node);
-        return;
+    const stuck: Node[] = [];
+    let [stuckTokens, tailTokens] = [0, 0];
+    for (;;) {
+      const excess = this.#tree.evictableTokens - stuckTokens - unusedTokens;
+      const node = excess > 0 ? this.#tree.deviceQueue.pop() : undefined;
+      if (!node) break;
+      if (this.beforeEviction(node)) {
+        this.#evictEnd(node, excess);
+        continue;
       }
-      this.#evictEnd(node, this.#tree.evictableTokens - unusedTokens);
+      stuck.push(node);
+      stuckTokens += node.tokens.length;
+      if (node.isTail) tailTokens += node.tokens.length;
+    }
+    for (const node of stuck) {
+      if (node.isTail && tailTokens > TAIL_TOKENS) {
+        tailTokens -= node.tokens.length;
+        this.evictedTokens += node.tokens.length;
+        this.evict(node);
+      } else {
+        this.#tree.deviceQueue.offer(node);
+      }
     }
   }
 

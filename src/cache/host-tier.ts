@@ -24,12 +24,14 @@ export class HostTier {
 
   /**
    * Copies a node and everything above it that L2 does not hold yet from the device. False when there is no room for
-   * all of it; the leading pages that there is room for are copied, and the node is split behind them.
+   * all of it; the leading pages that there is room for are copied, and the node is split behind them. A tail is copied
+   * with as many of the tokens before it as make a page; with too few before it L2 cannot hold it.
    */
   backup(node: Node): boolean {
     if (node.slots || node.isRoot) return true;
-    if (node.isTail || !node.onDevice) return false;
+    if (!node.onDevice || (node.isTail && node.end < this.#tree.pageSize)) return false;
     if (node.parent && !this.backup(node.parent)) return false;
+    if (node.isTail) return this.#backupTail(node);
     const slots = this.takeUpTo(node.keys.length);
     if (slots.length === 0) return false;
     const whole = slots.length === node.keys.length;
@@ -40,15 +42,45 @@ export class HostTier {
     return whole;
   }
 
+  #backupTail(tail: Node): boolean {
+    const slots = this.takeUpTo(1);
+    if (slots.length === 0) return false;
+    this.#mover.save(this.#device.holderOf(tail), this.#partStart(tail, tail.end), slots);
+    this.#tree.putOnHost(tail, slots);
+    return true;
+  }
+
   /** Tells of what L2 holds of a way again: what could not be stored when it came may be by now. */
   offerAgain(node: Node): void {
     if (node.parent) this.offerAgain(node.parent);
-    if (node.slots) this.onBackup?.(node.keys, node.slots);
+    if (node.slots && !node.isTail) this.onBackup?.(node.keys, node.slots);
   }
 
   /** Extends a sequence of `from` tokens by the pages of slots; false when that is not possible, and nothing changed. */
   load(sequence: number, from: number, slots: Int32Array): boolean {
     return this.#mover.load(sequence, from, slots) === 'done';
+  }
+
+  /**
+   * Extends a sequence that holds what stands before them by some tokens of a node that L2 holds, less than a page; false
+   * when that is not possible, and nothing changed.
+   */
+  loadPart(sequence: number, from: number, to: number, node: Node): boolean {
+    const page = node.isTail ? 0 : Math.floor((from - node.start) / this.#tree.pageSize);
+    const slot = node.slots?.[page];
+    if (slot === undefined) return false;
+    return this.#mover.loadPart(sequence, from, to, slot, this.#partStart(node, from)) === 'done';
+  }
+
+  /** The position of the first token in the page that holds a position of a node. */
+  #partStart(node: Node, position: number): number {
+    const { pageSize } = this.#tree;
+    return node.isTail ? node.end - pageSize : position - ((position - node.start) % pageSize);
+  }
+
+  /** Gives up what it holds of a node that nobody uses and that has nothing below it there. */
+  forget(node: Node): void {
+    if (node.slots) this.pool.release(this.#tree.takeOffHost(node));
   }
 
   /** Slots for new pages, as many as there are or can be made by eviction, up to `count`. The caller holds them. */

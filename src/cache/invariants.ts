@@ -65,7 +65,8 @@ function checkNode(node: Node, seed: string, pageSize: number): void {
   expect(node.isDeviceLeaf === node.holder >= 0, node, 'is held if it is a leaf, and only then');
   if (node.isTail) {
     expect(tokens.length > 0 && tokens.length < pageSize, node, 'is less than a page');
-    expect(node.children.size === 0 && !node.onHost && parent.deviceChildren.has(node), node, 'is a tail');
+    expect(node.children.size + node.tails.size === 0 && parent.tails.has(node), node, 'is a tail');
+    expect(!node.slots || (node.slots.length === 1 && node.end >= pageSize), node, 'has one slot');
     return;
   }
   expect(tokens.length === keys.length * pageSize && !parent.isTail, node, 'is made of whole pages');
@@ -85,7 +86,7 @@ function checkNode(node: Node, seed: string, pageSize: number): void {
 function checkChildren(node: Node): void {
   let [host, locks] = [0, 0];
   const onDevice = new Set<Node>();
-  for (const child of new Set([...node.children.values(), ...node.deviceChildren])) {
+  for (const child of [...node.children.values(), ...node.tails]) {
     expect(child.parent === node, child, 'knows its parent');
     if (child.onDevice) onDevice.add(child);
     if (child.onHost) host++;

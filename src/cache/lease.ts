@@ -1,6 +1,7 @@
 import type { CachedTokens } from '../shared/messages.ts';
 import type { Node } from './node.ts';
 import type { Prefix } from './prefix.ts';
+import type { FoundTokens } from './radix-tree.ts';
 
 /** A request's hold on the cache, from admission to its end. Only the cache changes it. */
 export interface Lease {
@@ -22,6 +23,8 @@ export class OpenLease implements Lease {
   node: Node;
   /** A node whose first tokens are the request's; locked until the sequence shares them. */
   source: Node | undefined;
+  /** What goes on behind `node` with tokens that only L2 holds, and so many of them; locked until they are loaded. */
+  part: FoundTokens | undefined;
   /** Tokens on the device when it was reserved. */
   deviceTokens: number;
   /** Leading positions of the sequence whose cells are those of the tree. */

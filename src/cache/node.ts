@@ -1,6 +1,7 @@
 /**
  * One segment of the radix tree: tokens that follow its parent's, in whole pages. A tail is a node with less than a
- * page; it is on the device only, has no key and no children.
+ * page; it has no key and no children. On the host it is one page that ends where the tail does, and so begins inside of
+ * its parent.
  *
  * Every node is on the device, or on the host, or on both. The nodes on the device form a tree from the root, and so
  * do the nodes on the host.
@@ -14,14 +15,16 @@ export class Node {
   keys: string[];
   /** By the key of their first page. */
   readonly children = new Map<string, Node>();
+  /** Children of less than a page. */
+  readonly tails = new Set<Node>();
   /** Children that are on the device, tails among them. */
   readonly deviceChildren = new Set<Node>();
-  /** How many children are on the host. */
+  /** How many children are on the host, tails among them. */
   hostChildren = 0;
   onDevice = false;
   /** The sequence that holds the cells from the root to here: on a device leaf only, else -1. */
   holder = -1;
-  /** One slot of host memory per page. */
+  /** One slot of host memory per page; one for a tail. */
   slots: Int32Array | undefined;
   /** Requests that use it or something below it. */
   locks = 0;

@@ -71,10 +71,12 @@ export class PrefixCache implements RequestCache {
     const node = this.#tree.splitAt(found, prefix);
     this.#tree.lock(node);
     if (more) this.#tree.lock(more.node);
+    const source = more?.node.onDevice ? more : undefined;
     // The last token is always computed: its logits choose the next one.
-    const known = found.devicePages * this.#tree.pageSize + (more?.tokens ?? 0);
-    const deviceTokens = Math.min(known, prefix.length - 1);
-    return new OpenLease(prefix, priority, node, more?.node, deviceTokens);
+    const known = found.devicePages * this.#tree.pageSize + (source?.tokens ?? 0);
+    const lease = new OpenLease(prefix, priority, node, source?.node, Math.min(known, prefix.length - 1));
+    if (!source) lease.part = more;
+    return lease;
   }
 
   missingCells(lease: Lease): number {
@@ -84,6 +86,7 @@ export class PrefixCache implements RequestCache {
   cancel(lease: Lease): void {
     const held = open(lease);
     this.#unlockSource(held);
+    this.#unlockPart(held);
     this.#tree.unlock(held.node);
   }
 
@@ -97,6 +100,8 @@ export class PrefixCache implements RequestCache {
     held.cached.device = held.deviceTokens;
     this.#unlockSource(held);
     this.#load(held, arrival);
+    this.#loadPart(held);
+    this.#unlockPart(held);
     for (let at: Node | undefined = held.node; at; at = at.parent) at.hits++;
     this.#tree.use(held.node, held.priority);
     this.#host?.offerAgain(held.node);
@@ -179,7 +184,7 @@ export class PrefixCache implements RequestCache {
     return this.#device.takeSequence();
   }
 
-  /** Loads what only L2 holds into the sequence, as far as there is room. */
+  /** Loads the pages that only L2 holds into the sequence, as far as there is room. */
   #load(held: OpenLease, arrival: Arrival): void {
     const pageSize = this.#tree.pageSize;
     const nodes = [...offDevice(held.node)];
@@ -206,6 +211,15 @@ export class PrefixCache implements RequestCache {
     held.cached.host = loaded - from - held.cached.storage;
   }
 
+  /** Loads the tokens behind the last whole page that L2 holds, where the sequence holds all those before. */
+  #loadPart({ part, prefix, node, sequence, cached }: OpenLease): void {
+    const from = cached.device + cached.host + cached.storage;
+    const to = Math.min(from + (part?.tokens ?? 0), prefix.length - 1);
+    if (!part || !this.#host || from !== node.end || to <= from) return;
+    if (!this.#parts.loading.ask() || !this.#device.makeRoom(this.#tree.pageSize)) return;
+    if (this.#host.loadPart(sequence, from, to, part.node)) cached.host += to - from;
+  }
+
   /** Where the tree has cells of its own for what the sequence computed, the sequence takes those and frees its own. */
   #shareWithTree(held: OpenLease, node: Node): void {
     if (node.end <= held.shared) return;
@@ -217,9 +231,8 @@ export class PrefixCache implements RequestCache {
   #publishTail(held: OpenLease, parent: Node, computed: number): void {
     const tokens = held.prefix.tokens.slice(parent.end, computed);
     if (tokens.length === 0) return;
-    for (const other of parent.deviceChildren) {
-      if (startsWith(other.tokens, tokens)) return;
-    }
+    for (const others of [parent.deviceChildren, parent.tails])
+      for (const other of others) if (startsWith(other.tokens, tokens)) return;
     this.#removeTailsLike(parent, tokens);
     const tail = this.#tree.addTail(parent, tokens);
     this.#device.adopt(tail, held.sequence);
@@ -231,20 +244,29 @@ export class PrefixCache implements RequestCache {
     const tail = held.node;
     if (!tail.isTail || !tail.parent) return;
     this.#moveLock(held, tail.parent);
-    if (tail.locks === 0) this.#device.evict(tail);
+    if (tail.locks === 0) this.#removeTail(tail);
   }
 
   /** Removes tails behind a node that say nothing more than these tokens. */
   #removeTailsLike(parent: Node, tokens: Int32Array): void {
-    for (const child of [...parent.deviceChildren]) {
-      if (child.isTail && child.locks === 0 && startsWith(tokens, child.tokens)) this.#device.evict(child);
-    }
+    for (const tail of [...parent.tails])
+      if (tail.locks === 0 && startsWith(tokens, tail.tokens)) this.#removeTail(tail);
+  }
+
+  #removeTail(tail: Node): void {
+    this.#host?.forget(tail);
+    if (tail.onDevice) this.#device.evict(tail);
   }
 
   #moveLock(held: OpenLease, node: Node): void {
     this.#tree.lock(node);
     this.#tree.unlock(held.node);
     held.node = node;
+  }
+
+  #unlockPart(held: OpenLease): void {
+    if (held.part) this.#tree.unlock(held.part.node);
+    held.part = undefined;
   }
 
   #unlockSource(held: OpenLease): void {

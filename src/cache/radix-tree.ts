@@ -12,6 +12,12 @@ export interface Found {
   readonly devicePages: number;
 }
 
+/** Where a prefix goes on behind whole pages. */
+export interface FoundTokens {
+  readonly node: Node;
+  readonly tokens: number;
+}
+
 /**
  * The index of everything that is cached in L1 and L2: one tree per namespace. It knows which tier holds what, which
  * nodes are in use and which may go; it moves no bytes.
@@ -77,20 +83,23 @@ export class RadixTree {
     return Object.freeze({ node, pages, devicePages });
   }
 
-  /** The node on the device that goes on with most of a prefix's tokens behind what was found. Changes nothing. */
-  findTokens(
-    prefix: Prefix,
-    { node, pages, devicePages }: Found,
-  ): { node: Node; tokens: number } | undefined {
-    if (devicePages < pages) return undefined;
+  /**
+   * The node that goes on with most of a prefix's tokens behind the pages that were found, on the device where two do.
+   * On the host alone it goes on for less than a page. Changes nothing.
+   */
+  findTokens(prefix: Prefix, { node, pages }: Found): FoundTokens | undefined {
     const { tokens } = prefix;
     const start = pages * this.pageSize;
-    if (start < node.end)
-      return { node, tokens: commonLength(node.tokens, start - node.start, tokens, start) };
-    let best: { node: Node; tokens: number } | undefined;
-    for (const child of node.deviceChildren) {
-      const same = commonLength(child.tokens, 0, tokens, start);
-      if (same > (best?.tokens ?? 0)) best = { node: child, tokens: same };
+    if (start < node.end) {
+      const same = commonLength(node.tokens, start - node.start, tokens, start);
+      return same > 0 ? { node, tokens: same } : undefined;
+    }
+    let best: FoundTokens | undefined;
+    for (const children of [node.deviceChildren, node.tails, node.children.values()]) {
+      for (const child of children) {
+        const same = commonLength(child.tokens, 0, tokens, start);
+        if (same > (best?.tokens ?? 0)) best = { node: child, tokens: same };
+      }
     }
     return best;
   }
@@ -165,7 +174,9 @@ export class RadixTree {
 
   /** Adds a tail behind a node. The caller puts it on the device at once. */
   addTail(parent: Node, tokens: Int32Array): Node {
-    return new Node(parent, parent.end, tokens, []);
+    const tail = new Node(parent, parent.end, tokens, []);
+    parent.tails.add(tail);
+    return tail;
   }
 
   /** Notes that a node's cells are cached now. Its parent's are. */
@@ -191,7 +202,12 @@ export class RadixTree {
   /** Notes that a node's pages are in these slots now. Its parent's are on the host. The tree holds the slots. */
   putOnHost(node: Node, slots: Int32Array): void {
     const { parent } = node;
-    if (node.slots || !parent || (parent.parent && !parent.slots) || slots.length !== node.keys.length)
+    if (
+      node.slots ||
+      !parent ||
+      (parent.parent && !parent.slots) ||
+      slots.length !== (node.isTail ? 1 : node.keys.length)
+    )
       throw new Error('Pages come to the host from the root on, once.');
     node.slots = slots;
     parent.hostChildren++;
@@ -259,7 +275,9 @@ export class RadixTree {
     this.deviceQueue.forget(node);
     this.hostQueue.forget(node);
     const [key] = node.keys;
-    if (key !== undefined) {
+    if (key === undefined) {
+      parent.tails.delete(node);
+    } else {
       parent.children.delete(key);
       this.onRemoved?.(node.keys);
     }
@@ -269,8 +287,7 @@ export class RadixTree {
   /** Every salt makes a root: those of namespaces that hold nothing any more must not stay. */
   #forgetEmptyRoot(root: Node): void {
     const seed = this.#seeds.get(root);
-    if (seed === undefined || root.locks > 0 || root.children.size > 0 || root.deviceChildren.size > 0)
-      return;
+    if (seed === undefined || root.locks > 0 || root.children.size > 0 || root.tails.size > 0) return;
     this.#roots.delete(seed);
     this.#seeds.delete(root);
   }
@@ -284,7 +301,6 @@ export function* nodesBelow(root: Node): Generator<Node> {
   const left: Node[] = [root];
   for (let node = left.pop(); node; node = left.pop()) {
     if (node !== root) yield node;
-    const below = new Set([...node.children.values(), ...node.deviceChildren]);
-    left.push(...below);
+    left.push(...node.children.values(), ...node.tails);
   }
 }

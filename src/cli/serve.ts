@@ -110,7 +110,7 @@ export function addServe(program: Command): void {
     .option('--hicache-size <GB>', 'L2 in GB (1e9 bytes) per rank; 0 goes by the ratio', number(0), 0)
     .option(
       '--hicache-keep-on-device <tokens>',
-      'unused tokens that stay in L1 too (default: all on a GPU, 256 on a CPU)',
+      'unused tokens that stay in L1 too (default: all on a GPU, none on a CPU)',
       wholeNumber(0),
     )
     .addOption(

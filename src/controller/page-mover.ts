@@ -45,6 +45,15 @@ export class PageMover {
     return outcome;
   }
 
+  /** L2→L1: extends a sequence of `from` positions by those of one slot's page up to `to`. */
+  loadPart(sequence: number, from: number, to: number, slot: number, start: number): RestoreOutcome {
+    const began = this.#clock.now();
+    const outcome = this.#pages.restorePart(sequence, from, to, this.#pool.page(slot), start);
+    // It says nothing of how quickly whole pages are loaded.
+    if (outcome === 'done') this.#observer.loaded(to - from, this.#clock.now() - began);
+    return outcome;
+  }
+
   #views(slots: Int32Array): Uint8Array[] {
     return Array.from(slots, (slot) => this.#pool.page(slot));
   }

@@ -76,6 +76,14 @@ export interface PageAccess {
    * - `rejected`: a page is not one of this format and position; nothing changed.
    */
   restore(sequence: number, from: number, pages: readonly Uint8Array[]): RestoreOutcome;
+  /**
+   * Extends a sequence, which must hold exactly `from` positions, by those of a saved page up to `to`: of what the page
+   * holds, what stands before and behind is left out. While it does, the cells of the whole page must be free.
+   * Throws when the page does not hold those positions; outcomes as of {@link restore}.
+   *
+   * @param start the position of the page's first token
+   */
+  restorePart(sequence: number, from: number, to: number, page: Uint8Array, start: number): RestoreOutcome;
 }
 
 export type RestoreOutcome = 'done' | 'no-room' | 'rejected';

@@ -61,11 +61,10 @@ const DEFAULT_HOST_RATIO = 2;
 /** The share of what is free besides the KV cells that L2 takes unasked. */
 const HOST_MEMORY_SHARE = 0.5;
 /**
- * On a CPU every cell up to the highest used one costs time in every step, used or not, and L2 is the same memory: so
- * what nobody uses is soon kept there alone. llama.cpp counts cells by 256; so many keep short conversations whole,
- * with what is less than a page.
+ * Unused tokens that stay in L1 on a CPU: every step reads all cells up to the highest used one, while L2 is the same
+ * memory and gives them back to the token.
  */
-const CPU_KEPT_TOKENS = 256;
+const CPU_KEPT_TOKENS = 0;
 
 /** Bytes of one value in each KV type; quantised blocks of 32 carry a scale of two bytes. */
 const VALUE_BYTES: Record<KvCacheType, number> = { f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };

@@ -77,12 +77,12 @@ describe('with a simulated engine', () => {
     expectReuse(rows);
   });
 
-  it('an L1 that is too small reuses every page that L2 holds', async () => {
+  it('an L1 that is too small reuses every token, out of L2', async () => {
     const cache = { hostPages: 2000, unusedDeviceTokens: 0 };
     // Eight requests at once fit with their answers, and nothing else.
     const cells = sizes.system + 8 * (sizes.turn + sizes.answer + PAGE);
     const rows = [];
-    for (const scenario of scenarios) rows.push(await play(scenario, { cells, cache }, PAGE));
+    for (const scenario of scenarios) rows.push(await play(scenario, { cells, cache }, 1));
     expectReuse(rows);
   });
 
@@ -135,7 +135,7 @@ describe('with a real server', () => {
     expectReuse(await playAll(1, '--max-total-tokens', '8192', '--hicache-keep-on-device', '8192'));
   });
 
-  it('an L1 that keeps nothing reuses every page that L2 holds', async () => {
-    expectReuse(await playAll(PAGE, '--max-total-tokens', '2048', '--hicache-keep-on-device', '0'));
+  it('an L1 that keeps nothing reuses every token, out of L2', async () => {
+    expectReuse(await playAll(1, '--max-total-tokens', '2048', '--hicache-keep-on-device', '0'));
   });
 });

@@ -31,10 +31,34 @@ describe('the next turn of a conversation', () => {
     await simulation.settle();
   });
 
-  it('finds it in L2, to the page', async () => {
+  it('finds all of it in L2, to the token', async () => {
     const simulation = new TieredSimulation({ cache: { unusedDeviceTokens: 0 } });
     await simulation.serve(first);
-    expect((await simulation.serve(next)).started).toEqual([{ ...NOTHING, host: pages }]);
+    expect((await simulation.serve(next)).started).toEqual([{ ...NOTHING, host: known }]);
+    await simulation.settle();
+  });
+
+  it('leaves nothing of the last one in L2 that it says again', async () => {
+    const simulation = new TieredSimulation({ cache: { unusedDeviceTokens: 0 } });
+    await simulation.serve(first);
+    await simulation.serve(next);
+    // Its own pages, and one for what is left over behind them.
+    const tokens = next.prompt.length;
+    expect(simulation.scheduler.report().cache.hostPages.used).toBe(Math.ceil(tokens / 4));
+    await simulation.settle();
+  });
+
+  it('finds it in L1 where it is less than a page, of the latest ones', async () => {
+    const simulation = new TieredSimulation({ cells: 1024, cache: { unusedDeviceTokens: 0 } });
+    const short = Array.from({ length: 200 }, (_, i) => [1 + (i % 20), 1 + Math.floor(i / 20), 9]);
+    for (const [i, prompt] of short.entries()) await simulation.serve({ id: i, prompt, maxTokens: 1 });
+    const { cells } = simulation.scheduler.report().cache;
+    expect(cells.used).toBeGreaterThan(256 - 3);
+    expect(cells.used).toBeLessThanOrEqual(256);
+    const again = async (i: number) =>
+      (await simulation.serve({ id: 1000 + i, prompt: [...short[i]!, 4], maxTokens: 1 })).started;
+    expect(await again(199)).toEqual([{ ...NOTHING, device: 3 }]);
+    expect(await again(0)).toEqual([NOTHING]);
     await simulation.settle();
   });
 

@@ -71,6 +71,28 @@ describe('a page is rejected, and nothing changes,', () => {
     expect(pagesOf(engine).restore(0, 0, saved)).toBe('done');
   });
 
+  it('when a part of it is asked for, too', async () => {
+    const { engine } = tiny;
+    const pages = pagesOf(engine);
+    await compute(engine, 0, PROMPT.subarray(0, 20));
+    expect(pages.restorePart(0, 20, 25, saved[0]!, 16)).toBe('rejected');
+    for (const [from, to, start] of [
+      [21, 25, 16],
+      [20, 20, 16],
+      [20, 33, 16],
+      [20, 24, 21],
+    ] as const)
+      expect(() => pages.restorePart(0, from, to, saved[1]!, start)).toThrow(RangeError);
+    expect([engine.sequenceLength(0), engine.cellsInUse]).toEqual([20, 20]);
+    await compute(engine, 1, tokens(100));
+    await compute(engine, 1, tokens(CELLS - 20 - 15 - 100));
+    // The whole page has no room for a moment.
+    expect(pages.restorePart(0, 20, 25, saved[1]!, 16)).toBe('no-room');
+    engine.truncateSequence(1, CELLS - 20 - 16);
+    expect(pages.restorePart(0, 20, 25, saved[1]!, 16)).toBe('done');
+    expect([engine.sequenceLength(0), engine.cellsInUse]).toEqual([25, CELLS - 16 + 5]);
+  });
+
   it('in a block in its middle', () => {
     const { engine } = tiny;
     const rowBytes = new DataView(saved[0]!.buffer).getUint32(DATA + 12, true);

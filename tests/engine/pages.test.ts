@@ -87,6 +87,25 @@ describe.for(KINDS)('pages of $title', ({ name, options }) => {
     empty(engine);
   });
 
+  it('come back in part, without what stands before and behind', async () => {
+    await compute(engine, 0, PROMPT);
+    const [middle] = savePages(engine, 0, 37, 1);
+    // The first token, the last one, some in between, all.
+    for (const [from, to] of [
+      [37, 38],
+      [52, 53],
+      [41, 49],
+      [37, 53],
+    ] as const) {
+      engine.sharePrefix(0, 1, from);
+      expect(pagesOf(engine).restorePart(1, from, to, middle!, 37)).toBe('done');
+      expect([engine.sequenceLength(1), engine.cellsInUse]).toEqual([to, 96 + to - from]);
+      expect(savePages(engine, 1, to - 16, 1)).toEqual(savePages(engine, 0, to - 16, 1));
+      engine.truncateSequence(1, 0);
+    }
+    empty(engine);
+  });
+
   it('fill holes between the cells of others', async () => {
     // Two sequences, token by token: their cells alternate.
     const others = [tokens(100, 5), tokens(100, 6)];

@@ -1,5 +1,6 @@
 import { failure } from '../../shared/errors.ts';
 import type { PageAccess, RestoreOutcome } from '../engine.ts';
+import { checkPart } from '../page-part.ts';
 import type { SequenceLedger } from '../sequence-ledger.ts';
 import type { Llama } from './functions.ts';
 import type { PageLayout } from './page-layout.ts';
@@ -80,15 +81,28 @@ export class LlamaPages implements PageAccess {
     return 'done';
   }
 
+  restorePart(sequence: number, from: number, to: number, page: Uint8Array, start: number): RestoreOutcome {
+    const { llama, memory, ledger, cells, scratch } = this.#host;
+    this.#host.assertIdle();
+    checkPart(ledger.length(sequence), from, to, start, this.tokens);
+    if (!this.accepts(page, start)) return 'rejected';
+    if (ledger.used + this.tokens > cells) return 'no-room';
+    try {
+      this.#readToScratch(page);
+      llama.llama_memory_seq_cp(memory, scratch, sequence, from, to);
+    } finally {
+      llama.llama_memory_seq_rm(memory, scratch, -1, -1);
+    }
+    ledger.append(sequence, to - from);
+    return 'done';
+  }
+
   #read(sequence: number, from: number, pages: readonly Uint8Array[]): void {
-    const { llama, context, memory, scratch } = this.#host;
+    const { llama, memory, scratch } = this.#host;
     try {
       for (const [i, page] of pages.entries()) {
         const start = from + i * this.tokens;
-        // It empties the sequence that it reads into: always the scratch one, whose last page is passed on by then.
-        const read = llama.llama_state_seq_set_data(context, page, this.bytes, scratch);
-        if (read !== this.bytes)
-          throw failure('engine_failed', { reason: `of a page of ${this.bytes} bytes ${read} were taken` });
+        this.#readToScratch(page);
         llama.llama_memory_seq_cp(memory, scratch, sequence, start, start + this.tokens);
       }
     } catch (error) {
@@ -97,6 +111,14 @@ export class LlamaPages implements PageAccess {
     } finally {
       llama.llama_memory_seq_rm(memory, scratch, -1, -1);
     }
+  }
+
+  /** The library empties the sequence that it reads into: always the scratch one, whose last page is passed on by then. */
+  #readToScratch(page: Uint8Array): void {
+    const { llama, context, scratch } = this.#host;
+    const read = llama.llama_state_seq_set_data(context, page, this.bytes, scratch);
+    if (read !== this.bytes)
+      throw failure('engine_failed', { reason: `of a page of ${this.bytes} bytes ${read} were taken` });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { PageAccess, RestoreOutcome } from '../engine.ts';
+import { checkPart } from '../page-part.ts';
 import type { SequenceLedger } from '../sequence-ledger.ts';
 import { EMPTY_PREFIX, extendPrefix } from './prefix-function.ts';
 
@@ -64,7 +65,7 @@ export class SimulatedPages implements PageAccess {
   }
 
   restore(sequence: number, from: number, pages: readonly Uint8Array[]): RestoreOutcome {
-    const { ledger, cells, kv } = this.#host;
+    const { ledger, cells } = this.#host;
     this.#host.assertIdle();
     const held = ledger.length(sequence);
     if (held !== from) throw new RangeError(`Sequence ${sequence} holds ${held} positions, not ${from}.`);
@@ -72,30 +73,50 @@ export class SimulatedPages implements PageAccess {
     const count = this.tokens * pages.length;
     if (ledger.used + count > cells) return 'no-room';
 
-    const { tokens, states } = kv[sequence]!;
-    const read = pages.flatMap((page) => {
-      const view = viewOf(page);
-      return Array.from({ length: this.tokens }, (_, index) => ({
-        token: view.getUint32(fieldAt(index) + 4),
-        state: view.getUint32(fieldAt(index) + 8),
-      }));
-    });
+    this.#extend(
+      sequence,
+      pages.flatMap((page) => this.#positionsOf(page)),
+    );
+    ledger.append(sequence, count);
+    this.restored += pages.length;
+    return 'done';
+  }
+
+  restorePart(sequence: number, from: number, to: number, page: Uint8Array, start: number): RestoreOutcome {
+    const { ledger, cells } = this.#host;
+    this.#host.assertIdle();
+    checkPart(ledger.length(sequence), from, to, start, this.tokens);
+    if (!this.accepts(page, start)) return 'rejected';
+    if (ledger.used + this.tokens > cells) return 'no-room';
+    this.#extend(sequence, this.#positionsOf(page).slice(from - start, to - start));
+    ledger.append(sequence, to - from);
+    this.restored++;
+    return 'done';
+  }
+
+  #positionsOf(page: Uint8Array): { token: number; state: number }[] {
+    const view = viewOf(page);
+    return Array.from({ length: this.tokens }, (_, index) => ({
+      token: view.getUint32(fieldAt(index) + 4),
+      state: view.getUint32(fieldAt(index) + 8),
+    }));
+  }
+
+  #extend(sequence: number, positions: readonly { token: number; state: number }[]): void {
+    const { tokens, states } = this.#host.kv[sequence]!;
     let before = states.at(-1) ?? EMPTY_PREFIX;
-    for (const [i, { token, state }] of read.entries()) {
+    for (const [i, { token, state }] of positions.entries()) {
       if (extendPrefix(before, token) !== state) {
         throw new Error(
-          `A wrong page for sequence ${sequence}: position ${from + i} does not continue those before it.`,
+          `A wrong page for sequence ${sequence}: position ${tokens.length + i} does not continue those before it.`,
         );
       }
       before = state;
     }
-    for (const { token, state } of read) {
+    for (const { token, state } of positions) {
       tokens.push(token);
       states.push(state);
     }
-    ledger.append(sequence, count);
-    this.restored += pages.length;
-    return 'done';
   }
 
   accepts(page: Uint8Array, from: number): boolean {
