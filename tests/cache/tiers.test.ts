@@ -49,7 +49,11 @@ describe('the next turn of a conversation', () => {
   });
 
   it('finds it in L1 where it is less than a page, of the latest ones', async () => {
-    const simulation = new TieredSimulation({ cells: 1024, cache: { unusedDeviceTokens: 0 } });
+    const simulation = new TieredSimulation({
+      cells: 1024,
+      sequences: 250,
+      cache: { unusedDeviceTokens: 0 },
+    });
     const short = Array.from({ length: 200 }, (_, i) => [1 + (i % 20), 1 + Math.floor(i / 20), 9]);
     for (const [i, prompt] of short.entries()) await simulation.serve({ id: i, prompt, maxTokens: 1 });
     const { cells } = simulation.scheduler.report().cache;
