@@ -57,7 +57,8 @@ describe('the next turn of a conversation', () => {
     const short = Array.from({ length: 200 }, (_, i) => [1 + (i % 20), 1 + Math.floor(i / 20), 9]);
     for (const [i, prompt] of short.entries()) await simulation.serve({ id: i, prompt, maxTokens: 1 });
     const { cells } = simulation.scheduler.report().cache;
-    expect(cells.used).toBeGreaterThan(256 - 3);
+    // Some begin alike, and share that.
+    expect(cells.used).toBeGreaterThan(128);
     expect(cells.used).toBeLessThanOrEqual(256);
     const again = async (i: number) =>
       (await simulation.serve({ id: 1000 + i, prompt: [...short[i]!, 4], maxTokens: 1 })).started;
