@@ -9,7 +9,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { StorageOperations } from '../scheduler/storage-operations.ts';
 import { systemClock } from '../shared/clock.ts';
 import { toFailure } from '../shared/errors.ts';
-import { type FromRankMessage, parseToRank, type ToRankMessage } from '../shared/messages.ts';
+import { type FromRankMessage, packTokens, parseToRank, type ToRankMessage } from '../shared/messages.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import type { Transport } from '../transport/transport.ts';
 import { connectToServer } from '../transport/unix-socket.ts';
@@ -42,7 +42,7 @@ if (!address || !process.connected) {
 await serve(await connectToServer(address));
 
 async function serve(transport: Transport): Promise<void> {
-  const send = (message: FromRankMessage) => transport.send(message);
+  const send = (message: FromRankMessage | Int32Array) => transport.send(message);
   let handle: Handler = (message) => {
     if (message.type !== 'start') throw new Error(`'${message.type}' came before 'start'.`);
     void start(message, send).then((handler) => {
@@ -58,7 +58,7 @@ async function serve(transport: Transport): Promise<void> {
 
 async function start(
   message: StartMessage,
-  send: (message: FromRankMessage) => void,
+  send: (message: FromRankMessage | Int32Array) => void,
 ): Promise<Handler | undefined> {
   try {
     const onProgress = progressReporter(send);
@@ -129,11 +129,11 @@ async function handleRequest(
   }
 }
 
-function rankOutput(send: (message: FromRankMessage) => void): SchedulerOutput {
+function rankOutput(send: (message: FromRankMessage | Int32Array) => void): SchedulerOutput {
   return {
     started: (id, cached) => send({ type: 'started', id, cached }),
     tokens: (ids, tokens, logprobs) =>
-      send(logprobs ? { type: 'tokens', ids, tokens, logprobs } : { type: 'tokens', ids, tokens }),
+      send(logprobs ? { type: 'tokens', ids, tokens, logprobs } : packTokens(ids, tokens)),
     finished: (id, reason, stop) =>
       send(stop ? { type: 'finished', id, reason, stop } : { type: 'finished', id, reason }),
     failed: (id, { code, message }) => send({ type: 'failed', id, code, message }),

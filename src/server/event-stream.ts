@@ -37,42 +37,54 @@ export async function sendEvents(
   }
   // On the response, not its socket: that one goes on to the next request with all its listeners.
   reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
-  // One event at a time: what a slow client has not taken waits in the answer, not in a buffer here.
-  const stream = Readable.from(encode(first, values), { highWaterMark: 1, objectMode: true });
+  const stream = new EventStream();
+  void stream.carry(first, values);
   return reply.headers(HEADERS).send(stream);
 }
 
-async function* encode(
-  first: Promise<IteratorResult<unknown>>,
-  values: AsyncGenerator<unknown>,
-): AsyncGenerator<string> {
-  try {
-    let next = first;
-    for (;;) {
-      const result = yield* withKeepAlive(next);
-      if (result.done) break;
-      yield `data: ${JSON.stringify(result.value)}\n\n`;
-      next = values.next();
-    }
-    yield 'data: [DONE]\n\n';
-  } catch (error) {
-    yield `data: ${JSON.stringify(errorBody(toFailure(error)))}\n\n`;
-  } finally {
-    await values.return(undefined);
-  }
-}
+/** The text of the events. Written for every token of every answer: a timer or a promise too many is felt. */
+class EventStream extends Readable {
+  #taken: (() => void) | undefined;
+  #silence: NodeJS.Timeout | undefined;
 
-/** Waits for a result; meanwhile yields a comment now and then. */
-async function* withKeepAlive<T>(pending: Promise<T>): AsyncGenerator<string, T> {
-  for (;;) {
-    const timer = new AbortController();
-    const silence = sleep(KEEP_ALIVE_MS, 'silence' as const, { signal: timer.signal }).catch(
-      () => 'silence' as const,
-    );
-    const winner = await Promise.race([pending.then((value) => ({ value })), silence]).finally(() =>
-      timer.abort(),
-    );
-    if (winner !== 'silence') return winner.value;
-    yield ': keep-alive\n\n';
+  constructor() {
+    // One event at a time: what a slow client has not taken waits in the answer, not in a buffer here.
+    super({ highWaterMark: 1 });
+  }
+
+  /** Takes one value after the other until there are no more, or nobody wants them. Never rejects. */
+  async carry(first: Promise<IteratorResult<unknown>>, values: AsyncGenerator<unknown>): Promise<void> {
+    this.#silence = setInterval(() => this.push(': keep-alive\n\n'), KEEP_ALIVE_MS);
+    try {
+      for (let result = await first; !result.done && !this.destroyed; result = await values.next())
+        await this.#write(`data: ${JSON.stringify(result.value)}\n\n`);
+      this.push('data: [DONE]\n\n');
+    } catch (error) {
+      this.push(`data: ${JSON.stringify(errorBody(toFailure(error)))}\n\n`);
+    } finally {
+      clearInterval(this.#silence);
+      await values.return(undefined);
+      this.push(null);
+    }
+  }
+
+  override _read(): void {
+    this.#taken?.();
+    this.#taken = undefined;
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearInterval(this.#silence);
+    this._read();
+    done(error);
+  }
+
+  /** Resolves when the client has taken it. */
+  #write(text: string): Promise<void> | undefined {
+    this.#silence?.refresh();
+    if (this.push(text) || this.destroyed) return undefined;
+    return new Promise((resolve) => {
+      this.#taken = resolve;
+    });
   }
 }

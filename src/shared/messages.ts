@@ -252,9 +252,24 @@ export function parseToRank(value: unknown): ToRankMessage {
 
 /** Throws when the value is no message from a rank. */
 export function parseFromRank(value: unknown): FromRankMessage {
+  if (value instanceof Int32Array) return unpackTokens(value);
   if (!fromRank.Check(value))
     throw new TypeError(`Not a message from a rank: ${describe(fromRank.Errors(value))}`);
   return value;
+}
+
+/** The tokens of one step as one array, first all ids: what comes with every step travels as nothing but numbers. */
+export function packTokens(ids: Int32Array, tokens: Int32Array): Int32Array {
+  const packed = new Int32Array(2 * ids.length);
+  packed.set(ids);
+  packed.set(tokens, ids.length);
+  return packed;
+}
+
+function unpackTokens(packed: Int32Array): FromRankMessage {
+  const count = packed.length / 2;
+  if (!Number.isInteger(count)) throw new TypeError('Not a message from a rank: tokens without ids.');
+  return { type: 'tokens', ids: packed.subarray(0, count), tokens: packed.subarray(count) };
 }
 
 function describe(errors: { instancePath: string; message: string }[]): string {

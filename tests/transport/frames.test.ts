@@ -15,6 +15,8 @@ function decode(stream: Buffer, cuts: number[]): unknown[] {
 const MESSAGES = [
   { type: 'tokens', ids: Int32Array.of(1, -2, 2 ** 31 - 1), tokens: new Int32Array() },
   'Grüße 東京',
+  Int32Array.of(-1, 0, 2 ** 31 - 1),
+  new Int32Array(),
   { nested: [{ a: 1.5, b: null, c: undefined, d: true }], bytes: Uint8Array.of(1, 2, 3) },
   0,
 ];
@@ -52,11 +54,20 @@ describe('frames', () => {
   });
 
   it('that claim too much are refused before anything is kept for them', () => {
-    const header = Buffer.alloc(4);
+    const header = Buffer.alloc(8);
     header.writeUInt32LE(MAX_FRAME_BYTES + 1);
     expect(() => [...new FrameDecoder().push(header)]).toThrow(`claims ${MAX_FRAME_BYTES + 1} bytes`);
     header.writeUInt32LE(0xffffffff);
     expect(() => [...new FrameDecoder().push(header)]).toThrow(RangeError);
+  });
+
+  it('of no known kind, or of integers that are cut, are refused', () => {
+    const frame = encodeFrame(Int32Array.of(1, 2));
+    frame.writeUInt32LE(2, 4);
+    expect(() => decode(frame, [])).toThrow('of kind 2');
+    const cut = encodeFrame(Int32Array.of(1, 2)).subarray(0, -1);
+    cut.writeUInt32LE(7, 0);
+    expect(() => decode(cut, [])).toThrow(RangeError);
   });
 
   it('that hold nothing, or nothing sensible, are refused after the messages before them', () => {

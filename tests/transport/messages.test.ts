@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   type FromRankMessage,
+  packTokens,
   parseFromRank,
   parseToRank,
   type ToRankMessage,
@@ -209,4 +210,15 @@ describe('numbers in messages', () => {
       expect(() => parseToRank({ ...GENERATE, prompt })).toThrow('Int32Array');
     }
   });
+});
+
+it('the tokens of a step come back as they were packed', () => {
+  const [ids, tokens] = [Int32Array.of(1, 2 ** 31 - 1), Int32Array.of(0, 7)];
+  expect(parseFromRank(packTokens(ids, tokens))).toEqual({ type: 'tokens', ids, tokens });
+  expect(parseFromRank(new Int32Array())).toEqual({
+    type: 'tokens',
+    ids: new Int32Array(),
+    tokens: new Int32Array(),
+  });
+  expect(() => parseFromRank(Int32Array.of(1, 2, 3))).toThrow(TypeError);
 });
