@@ -72,7 +72,7 @@ describe('frames', () => {
 
   it('that hold nothing, or nothing sensible, are refused after the messages before them', () => {
     for (const payload of [Buffer.alloc(0), Buffer.from('hello world'), Buffer.alloc(20, 0xff)]) {
-      const header = Buffer.alloc(4);
+      const header = Buffer.alloc(8);
       header.writeUInt32LE(payload.length);
       const stream = Buffer.concat([encodeFrame('first'), header, payload]);
       const messages = new FrameDecoder().push(stream);
