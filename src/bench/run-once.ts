@@ -51,6 +51,8 @@ export async function runOnce<Options>(
     await session.warmUp();
     await workload.run(session, options);
     await server.noteMemory();
+    // A request may fail before it is known that the server has died.
+    if (session.parts.some(({ failed }) => failed.length > 0)) await server.checkAlive();
     return result(null);
   } catch (error) {
     await server.noteMemory();
@@ -65,6 +67,7 @@ class RunServer implements AsyncDisposable {
   peakMemoryBytes: number | undefined;
   readonly #target: Target;
   readonly #settings: RunSettings;
+  /** Of servers that keep something; empty for others. */
   readonly #folder: string;
   readonly #ended = new AbortController();
   #process: ServerProcess | undefined;
@@ -76,7 +79,9 @@ class RunServer implements AsyncDisposable {
   }
 
   static async of(target: Target, settings: RunSettings): Promise<RunServer> {
-    return new RunServer(target, settings, await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-')));
+    const keeps = target.command?.includes('{dir}') ?? false;
+    const folder = keeps ? await mkdtemp(path.join(os.tmpdir(), 'tierkv-bench-')) : '';
+    return new RunServer(target, settings, folder);
   }
 
   /** Aborts when the run cannot go on: with the reason of the settings' signal, or a {@link ServerDied}. */
@@ -106,6 +111,11 @@ class RunServer implements AsyncDisposable {
     await this.start();
   }
 
+  /** @throws {@link ServerDied} */
+  async checkAlive(): Promise<void> {
+    await this.#process?.checkAlive();
+  }
+
   async noteMemory(): Promise<void> {
     const peak = await this.#process?.peakMemory();
     if (peak !== undefined) this.peakMemoryBytes = Math.max(peak, this.peakMemoryBytes ?? 0);
@@ -113,7 +123,7 @@ class RunServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #stop(): Promise<void> {

@@ -90,6 +90,12 @@ export class ServerProcess {
     }
   }
 
+  /** @throws {@link ServerDied} when it has ended, or does so in the next moment */
+  async checkAlive(): Promise<void> {
+    await Promise.race([this.#exited, systemClock.sleep(LAST_LINES_MS)]);
+    this.died.throwIfAborted();
+  }
+
   /** The most memory that its processes had so far, in bytes; undefined where it cannot be known. */
   peakMemory(): Promise<number | undefined> {
     return this.#child.pid === undefined ? Promise.resolve(undefined) : peakMemory(this.#child.pid);

@@ -1,6 +1,7 @@
 import { systemClock } from '../../shared/clock.ts';
 import { exponential } from '../arrivals.ts';
-import type { Bench, Workload } from '../workload.ts';
+import { waitUntil } from '../wait-until.ts';
+import type { Workload } from '../workload.ts';
 
 export const QUEUE_POLICIES = ['random', 'fifo'] as const;
 type QueuePolicy = (typeof QUEUE_POLICIES)[number];
@@ -62,7 +63,8 @@ export const multiturn: Workload<MultiturnOptions> = {
       const at = options.readyQueuePolicy === 'fifo' ? 0 : chance.below(ready.length);
       const [next] = ready.splice(at, 1);
       if (next) begin(asking, ask(next));
-      if (options.rate !== undefined) await pause(bench, exponential(chance, options.rate));
+      if (options.rate !== undefined)
+        await waitUntil(systemClock.now() + exponential(chance, options.rate), bench.signal);
     }
   },
 };
@@ -72,9 +74,4 @@ function begin(running: Set<Promise<void>>, work: Promise<void>): void {
   const one = work.finally(() => running.delete(one));
   running.add(one);
   one.catch(() => undefined);
-}
-
-async function pause({ signal }: Bench, milliseconds: number): Promise<void> {
-  await systemClock.sleep(milliseconds, signal);
-  signal.throwIfAborted();
 }

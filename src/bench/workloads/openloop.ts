@@ -1,6 +1,7 @@
 import { systemClock } from '../../shared/clock.ts';
 import { poissonArrivals } from '../arrivals.ts';
 import { percentile, rounded } from '../statistics.ts';
+import { waitUntil } from '../wait-until.ts';
 import type { Bench, Workload } from '../workload.ts';
 
 export interface OpenloopOptions {
@@ -77,7 +78,7 @@ async function attempt(bench: Bench, options: OpenloopOptions, rate: number): Pr
   const replies = await Promise.all(
     poissonArrivals(bench.random(`arrivals at ${name}`), rate, requests).map(async (at, i) => {
       const prompt = [...system, ...bench.text(`${name} ${i}`, promptLength)];
-      await systemClock.sleep(began + at - systemClock.now(), bench.signal);
+      await waitUntil(began + at, bench.signal);
       return part.ask({ prompt, output: outputLength });
     }),
   );

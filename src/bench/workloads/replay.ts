@@ -1,6 +1,7 @@
 import { systemClock } from '../../shared/clock.ts';
 import { atMost } from '../at-most.ts';
 import { BLOCK, readTrace, type TraceRequest } from '../trace/trace.ts';
+import { waitUntil } from '../wait-until.ts';
 import type { Bench, Workload } from '../workload.ts';
 
 export interface ReplayOptions {
@@ -32,8 +33,7 @@ export const replay: Workload<ReplayOptions> = {
     const [began, first] = [systemClock.now(), requests[0]?.timestamp ?? 0];
     await Promise.all(
       requests.map(async (request) => {
-        const at = began + (request.timestamp - first) / speed;
-        await systemClock.sleep(at - systemClock.now(), bench.signal);
+        await waitUntil(began + (request.timestamp - first) / speed, bench.signal);
         return ask(request);
       }),
     );
@@ -42,12 +42,12 @@ export const replay: Workload<ReplayOptions> = {
 
 /** A request whose blocks, and with them its prompt, are shorter or longer. */
 export function scaled(
-  { text }: Pick<Bench, 'text'>,
+  bench: Pick<Bench, 'text'>,
   { promptTokens, answerTokens, blocks }: TraceRequest,
   scale: number,
 ) {
   const block = Math.max(1, Math.round(BLOCK * scale));
   const length = Math.max(1, Math.round((promptTokens * block) / BLOCK));
-  const prompt = [...blocks].flatMap((id) => text(`block ${id}`, block)).slice(0, length);
+  const prompt = [...blocks].flatMap((id) => bench.text(`block ${id}`, block)).slice(0, length);
   return { prompt, output: Math.max(1, Math.round((answerTokens * block) / BLOCK)) };
 }

@@ -17,11 +17,10 @@ export const situations: Workload<SituationsOptions> = {
   about: 'fourteen situations in which prefixes come again, each counted',
   async run(bench, { systemLength, turnLength, outputLength }) {
     const sizes = { system: systemLength, turn: turnLength };
-    const names = reuseScenarios(sizes, bench.text).map(({ name }) => name);
+    const withTextOf = (scenario: string) =>
+      reuseScenarios(sizes, (name, tokens) => bench.text(`${scenario}: ${name}`, tokens));
     // Each with texts of its own, so that none knows the prefix of another one.
-    const scenarios = names.flatMap((name, i) =>
-      reuseScenarios(sizes, (of, tokens) => bench.text(`${name}: ${of}`, tokens)).slice(i, i + 1),
-    );
+    const scenarios = withTextOf('').map(({ name }, i) => withTextOf(name)[i]!);
     const requests = scenarios
       .flatMap(({ steps }) => steps)
       .reduce((sum, step) => sum + Object.keys(step.requests).length, 0);
