@@ -103,6 +103,7 @@ describe('tierkv bench refuses', () => {
     [['fanout', '--server', 'program without one'], 'has no {port}'],
     [['fanout', '--server', 'x {port}', '--label', 'a', '--label', 'b'], 'once for each server'],
     [['fanout', '--url', 'nonsense'], '--url must be an address'],
+    [['fanout', '--url', 'http://127.0.0.1:1', '--json', '/nowhere/file'], 'cannot be written (ENOENT)'],
     [['steady', '--parallel', '1,0', '--url', 'http://127.0.0.1:1'], 'whole numbers'],
     [['nothing', '--url', 'http://127.0.0.1:1'], 'nothing'],
   ])('%j', async (flags, problem) => {

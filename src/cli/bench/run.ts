@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { measure, type Target } from '../../bench/measure.ts';
 import type { Workload } from '../../bench/workload.ts';
 import { failure } from '../../shared/errors.ts';
@@ -21,6 +21,7 @@ export async function runBench<Options>(
     const reason = `bench ${workload.name} restarts the server: give --server with the command that starts it, not --url.`;
     throw failure('bad_option', { reason });
   }
+  await using file = typeof json === 'string' ? await openNew(json) : undefined;
   const line = new BenchLine();
   const report = await interruptible((signal) =>
     measure(workload, flags, {
@@ -37,9 +38,16 @@ export async function runBench<Options>(
   );
   if (json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(`${printed(report)}\n`);
-  if (typeof json === 'string') await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  await file?.writeFile(`${JSON.stringify(report, null, 2)}\n`);
   if (report.runs.some(({ problem, phases }) => problem !== null || phases.some(({ failed }) => failed > 0)))
     endedBadly();
+}
+
+/** Before anything is measured: a file that cannot be written would lose it. */
+function openNew(name: string): Promise<FileHandle> {
+  return open(name, 'w').catch((cause: NodeJS.ErrnoException) => {
+    throw failure('bad_option', { reason: `--json: ${name} cannot be written (${cause.code}).` });
+  });
 }
 
 function targetsOf({ url, server, label }: BenchFlags): Target[] {
