@@ -2,7 +2,7 @@ import os from 'node:os';
 import { VERSION } from '../shared/version.ts';
 import { figures, type Recorded } from './records.ts';
 import type { BenchReport, Run, ServerSummary } from './report.ts';
-import { type RunSettings, runOnce } from './run-once.ts';
+import { type RunProgress, type RunSettings, runOnce } from './run-once.ts';
 import type { Workload } from './workload.ts';
 
 /** A server: one that runs, or a command that starts one. One of the two is null. */
@@ -12,13 +12,10 @@ export interface Target {
   url: string | null;
 }
 
-export interface Progress {
+export interface Progress extends RunProgress {
   label: string;
   round: number;
   repeat: number;
-  done: number;
-  expected: number;
-  failed: number;
 }
 
 export interface MeasureSettings extends Omit<RunSettings, 'round' | 'onProgress'> {
@@ -46,11 +43,10 @@ export async function measure<Options>(
   for (let round = 1; round <= repeat; round++) {
     for (const target of targets) {
       if (signal.aborted) break;
-      const { parts, ...run } = await runOnce(workload, options, target, {
-        ...settings,
-        round,
-        onProgress: (progress) => settings.onProgress({ ...progress, label: target.label, round, repeat }),
-      });
+      const onProgress = (progress: RunProgress) =>
+        settings.onProgress({ ...progress, label: target.label, round, repeat });
+      onProgress({ done: 0, expected: 0, failed: 0 });
+      const { parts, ...run } = await runOnce(workload, options, target, { ...settings, round, onProgress });
       const phases = parts.map((part) => figures(part.name, [part]));
       measured.push({ target, parts, run: { label: target.label, round, ...run, phases } });
     }

@@ -9,6 +9,14 @@ import { ServerDied, ServerProcess } from './server-process.ts';
 import { Session } from './session.ts';
 import type { Workload } from './workload.ts';
 
+/** Counts of requests. */
+export interface RunProgress {
+  done: number;
+  /** 0 while the server starts. */
+  expected: number;
+  failed: number;
+}
+
 export interface RunSettings {
   seed: number;
   round: number;
@@ -16,7 +24,7 @@ export interface RunSettings {
   requestSeconds: number;
   startSeconds: number;
   signal: AbortSignal;
-  onProgress(progress: { done: number; expected: number; failed: number }): void;
+  onProgress(progress: RunProgress): void;
 }
 
 type RunOnce = Omit<Run, 'label' | 'round' | 'phases'> & { parts: Recorded[] };

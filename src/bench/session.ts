@@ -3,6 +3,7 @@ import type { AnswerStream } from './answer-stream.ts';
 import { type Address, streamAnswer, Unanswered } from './completion-client.ts';
 import { IdealCache, reusable } from './ideal-cache.ts';
 import type { Recorded } from './records.ts';
+import type { RunProgress } from './run-once.ts';
 import type { Served } from './served.ts';
 import { textOf } from './vocabulary.ts';
 import type { Bench, Part, Question, Reply } from './workload.ts';
@@ -17,7 +18,7 @@ export interface SessionOptions {
   requestSeconds: number;
   signal: AbortSignal;
   restart: (() => Promise<void>) | undefined;
-  onProgress(progress: { done: number; expected: number; failed: number }): void;
+  onProgress(progress: RunProgress): void;
 }
 
 /** One run of a workload on one server: asks, and keeps what came of it beside what could have been. */

@@ -21,7 +21,8 @@ export class BenchLine {
     this.#shownAt = now;
     const rounds = repeat > 1 ? `round ${round} of ${repeat}` : '';
     const failures = failed > 0 ? `${failed} failed` : '';
-    this.#line.show([label, rounds, `${done} of ${expected} requests`, failures]);
+    const requests = expected === 0 ? 'starts' : `${done} of ${expected} requests`;
+    this.#line.show([label, rounds, requests, failures]);
   }
 
   end(): void {
