@@ -37,6 +37,7 @@ const StreamEvent = Compile(
     usage: Nullable(Usage),
     content: Type.Optional(Type.String()),
     tokens: Type.Optional(Type.Array(Count)),
+    tokens_predicted: Type.Optional(Count),
     stop: Type.Optional(Type.Boolean()),
     timings: Type.Optional(Timings),
     error: Type.Optional(Type.Unknown()),
@@ -50,8 +51,8 @@ export class AnswerStream {
   /** Milliseconds between two tokens; where an event brings several, its time is shared by them. */
   readonly gaps: number[] = [];
   text = '';
-  /** As far as the server tells them. */
-  readonly ids: number[] = [];
+  /** As far as the server tells them. Undefined are those of which llama.cpp tells that they were, and no more. */
+  readonly ids: (number | undefined)[] = [];
   usage: Usage | undefined;
   timings: Static<typeof Timings> | undefined;
   /** Whether the end has come that an answer must have. */
@@ -79,13 +80,16 @@ export class AnswerStream {
     }
     if (event.error !== undefined) this.problem ??= `an error: ${messageOf(event.error)}`;
     const [choice] = event.choices ?? [];
-    this.#tokens(choice?.text ?? event.content ?? '', choice?.token_ids ?? event.tokens ?? []);
+    const ids = choice?.token_ids ?? event.tokens ?? [];
+    // It leaves out tokens that end within a character.
+    const untold = Math.max(0, (event.tokens_predicted ?? 0) - this.ids.length - ids.length);
+    this.#tokens(choice?.text ?? event.content ?? '', [...Array(untold).fill(undefined), ...ids]);
     if (choice?.finish_reason || event.stop) this.complete = true;
     this.usage = event.usage ?? this.usage;
     this.timings = event.timings ?? this.timings;
   }
 
-  #tokens(text: string, ids: readonly number[]): void {
+  #tokens(text: string, ids: readonly (number | undefined)[]): void {
     const count = ids.length > 0 ? ids.length : text === '' ? 0 : 1;
     const before = this.arrivals.at(-1);
     for (let i = 0; i < count; i++) {

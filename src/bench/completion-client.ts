@@ -14,9 +14,6 @@ export class Unanswered extends Error {
   override readonly name = 'Unanswered';
 }
 
-/** Connections are kept: opening one is no part of what is measured. */
-const AGENTS = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
-
 /**
  * Posts a body and reads the events that come back. Not by `fetch`, which gives up after five silent minutes.
  *
@@ -58,15 +55,16 @@ function post(
   body: string,
   signal: AbortSignal,
 ): Promise<http.IncomingMessage> {
-  const kind = address.startsWith('https:') ? 'https' : 'http';
+  const { request } = address.startsWith('https:') ? https : http;
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
   };
-  const options = { method: 'POST', headers, signal, agent: AGENTS[kind] };
+  // A connection for each request: servers close those that rest, and a request that meets that would fail.
+  const options = { method: 'POST', headers, signal, agent: false as const };
   return new Promise((resolve, reject) => {
-    (kind === 'https' ? https : http).request(address, options, resolve).on('error', reject).end(body);
+    request(address, options, resolve).on('error', reject).end(body);
   });
 }
 

@@ -67,7 +67,7 @@ export class Session implements Bench {
     this.findings[name] = value;
   }
 
-  /** The first request finds memory that was never used, and connections that are not open: it is not measured. */
+  /** The first request finds memory that was never used: it is not measured. */
   async warmUp(): Promise<void> {
     const prompt = this.text('warm-up', WARM_UP.prompt);
     await this.#ask(
@@ -118,9 +118,12 @@ export class Session implements Bench {
         // Words stand for tokens where these are not known.
         reusable: Math.round((known * promptTokens) / prompt.length),
       });
-      const history = [...prompt, ...(await this.#tokensOf(answer, outputTokens))];
+      const tokens = await this.#tokensOf(answer, outputTokens);
+      const history = [...prompt, ...tokens.map((token) => token ?? prompt[0] ?? 0)];
+      const unknown = tokens.indexOf(undefined);
       // The last token of an answer is not computed: nothing followed it.
-      this.#ideal.add(history.slice(0, -1));
+      const computed = unknown < 0 ? tokens.length - 1 : unknown;
+      this.#ideal.add(history.slice(0, prompt.length + computed));
       return { history, firstToken: arrivals[0] === undefined ? undefined : arrivals[0] - asked };
     } catch (error) {
       if (!(error instanceof Unanswered)) throw error;
@@ -129,7 +132,10 @@ export class Session implements Bench {
     }
   }
 
-  async #tokensOf({ text, ids }: AnswerStream, outputTokens: number): Promise<readonly number[]> {
+  async #tokensOf(
+    { text, ids }: AnswerStream,
+    outputTokens: number,
+  ): Promise<readonly (number | undefined)[]> {
     const { vocabulary, tokenize } = this.#options.served;
     if (!vocabulary.exact || ids.length === outputTokens) return vocabulary.ofAnswer(text, ids);
     // It does not tell what it answered, or not all of it: the same text may be other tokens.

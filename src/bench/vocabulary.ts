@@ -9,8 +9,8 @@ export interface Vocabulary {
   /** A random token of a text. */
   draw(random: Random): number;
   toPrompt(tokens: readonly number[]): Prompt;
-  /** The tokens of an answer, of which the server has told the text and perhaps ids. */
-  ofAnswer(text: string, ids: readonly number[]): readonly number[];
+  /** The tokens of an answer, of which the server has told the text and perhaps ids; undefined are unknown. */
+  ofAnswer(text: string, ids: readonly (number | undefined)[]): readonly (number | undefined)[];
 }
 
 /**
