@@ -83,6 +83,21 @@ describe('a completion', () => {
     expect(chunks.flatMap((chunk) => chunk.choices[0]?.logprobs?.tokens ?? [])).toHaveLength(8);
   });
 
+  it('tells the ids of its tokens when it is asked to, streamed or not', async () => {
+    const asked: object = { return_token_ids: true, max_tokens: 8 };
+    const idsIn = ({ choices }: Completion) =>
+      choices.flatMap((choice) => (choice as { token_ids?: number[] }).token_ids ?? []);
+    const ids = idsIn(await complete(asked));
+    expect(ids).toHaveLength(8);
+    const { chunks } = await streamed(asked);
+    expect(chunks.flatMap(idsIn)).toEqual(ids);
+    const { text: said } = (await (await server.post('/detokenize', { tokens: ids })).json()) as {
+      text: string;
+    };
+    expect(await text({ max_tokens: 8 })).toBe(said);
+    expect(Object.keys((await complete()).choices[0]!)).not.toContain('token_ids');
+  });
+
   it('penalises what it has said', async () => {
     const biased = { logit_bias: { 70: 20 } };
     expect(await text(biased)).toMatch(/^(.)\1{23}$/u);

@@ -8,10 +8,14 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs a command of the project to its end. */
-export function tierkv(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+/** Runs a command of the project to its end, or so many seconds. */
+export function tierkv(
+  flags: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  seconds = 60,
+): Promise<Ended> {
   return new Promise((resolve) => {
-    const options = { env: cleanEnvironment(environment), timeout: 60_000 };
+    const options = { env: cleanEnvironment(environment), timeout: seconds * 1000 };
     execFile(NODE, [MAIN, ...flags], options, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
     });
