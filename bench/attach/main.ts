@@ -9,7 +9,7 @@ import { Load } from '../support/load.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
-import { median, percentile, rounded } from '../support/statistics.ts';
+import { median, percentile, rounded } from '../../src/bench/statistics.ts';
 import { ADMIN_KEY, MODES, type Mode, Operations } from './operations.ts';
 
 const { rounds, quick } = new Command('bench:attach')

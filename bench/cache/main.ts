@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
+import { SAMPLE_TRACE } from '../../src/bench/trace/trace.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
@@ -25,7 +26,7 @@ const here = import.meta.dirname;
 const { rounds, quick, only, trace } = new Command('bench:cache')
   .option('--rounds <n>', 'measurements of each side, in turn', wholeNumber(1), 3)
   .addOption(new Option('--only <part>', 'one part alone').choices(Object.keys(PARTS)))
-  .option('--trace <file>', 'what is replayed', path.join(here, 'replay/sample.jsonl'))
+  .option('--trace <file>', 'what is replayed', SAMPLE_TRACE)
   .option('--quick', 'one round of small shapes on the tiny model, to see that it runs; nothing is kept')
   .parse()
   .opts<{ rounds: number; only?: string; trace: string; quick?: true }>();

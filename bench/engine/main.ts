@@ -10,7 +10,7 @@ import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
-import { median, rounded } from '../support/statistics.ts';
+import { median, rounded } from '../../src/bench/statistics.ts';
 import { measureThroughput, SEEDS, type Shape, type Speed } from '../support/throughput.ts';
 import { SETTINGS, SHAPES } from './shapes.ts';
 

@@ -12,7 +12,7 @@ import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { startRedis } from '../support/redis.ts';
 import { withServers } from '../support/server.ts';
-import { percentile, rounded } from '../support/statistics.ts';
+import { percentile, rounded } from '../../src/bench/statistics.ts';
 import { OUTAGES } from './outages.ts';
 
 const { rounds, quick } = new Command('bench:outages')

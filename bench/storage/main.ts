@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
-import { rounded } from '../support/statistics.ts';
+import { rounded } from '../../src/bench/statistics.ts';
 import { driverClient } from './driver-client.ts';
 import { LAYERS } from './layers.ts';
 import { type Compared, compare } from './measure.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { median } from '../support/statistics.ts';
+import { median } from '../../src/bench/statistics.ts';
 import type { BareClient } from './target.ts';
 
 /** Pages in a call, and calls at once, as src/controller/prefetch.ts has them. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { Failure } from '../shared/errors.ts';
 import { VERSION } from '../shared/version.ts';
+import { addBench } from './bench/commands.ts';
 import { addDoctor } from './doctor.ts';
 import { addServe } from './serve.ts';
 import { addStorage } from './storage/commands.ts';
@@ -25,6 +26,7 @@ const program = new Command('tierkv')
 addServe(program);
 addDoctor(program);
 addStorage(program);
+addBench(program);
 
 try {
   await program.parseAsync();

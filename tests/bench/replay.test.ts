@@ -1,16 +1,9 @@
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { plainLruHits } from '../../bench/cache/replay/plain-lru.ts';
 import { replay } from '../../bench/cache/replay/replay.ts';
-import {
-  BLOCK,
-  readTrace,
-  reusableTokens,
-  type TraceRequest,
-  tokensOf,
-} from '../../bench/cache/replay/trace.ts';
+import { reusableTokens, tokensOf } from '../../bench/cache/replay/blocks.ts';
+import { BLOCK, readTrace, SAMPLE_TRACE, type TraceRequest } from '../../src/bench/trace/trace.ts';
 
-const SAMPLE = path.join(import.meta.dirname, '../../bench/cache/replay/sample.jsonl');
 const OPTIONS = {
   evictionPolicy: 'lru',
   writePolicy: 'write_through',
@@ -18,7 +11,7 @@ const OPTIONS = {
   storage: false,
 } as const;
 
-const requests = (await readTrace(SAMPLE)).slice(0, 500);
+const requests = (await readTrace(SAMPLE_TRACE)).slice(0, 500);
 const longest = Math.max(...requests.map(({ promptTokens }) => promptTokens));
 const reusable = reusableTokens(requests);
 
@@ -44,7 +37,12 @@ describe('the replay of a trace', () => {
   });
 
   it('gives equal blocks equal tokens, and others other ones', () => {
-    const tokens = tokensOf({ promptTokens: 2 * BLOCK + 3, answerTokens: 0, blocks: Int32Array.of(7, 9, 7) });
+    const tokens = tokensOf({
+      timestamp: 0,
+      promptTokens: 2 * BLOCK + 3,
+      answerTokens: 0,
+      blocks: Int32Array.of(7, 9, 7),
+    });
     expect(tokens.subarray(2 * BLOCK)).toEqual(tokens.subarray(0, 3));
     expect(new Set(tokens).size).toBe(2 * BLOCK);
   });

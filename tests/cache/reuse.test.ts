@@ -1,17 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { DEFAULT_PREFETCH } from '../../src/cache/prefetch-policy.ts';
 import { StorageLink } from '../../src/controller/storage-link.ts';
+import { reuseScenarios, type Scenario } from '../../src/bench/situations/scenarios.ts';
 import { random } from '../../src/models/random.ts';
 import { createDriver } from '../../src/storage/factory.ts';
-import {
-  type Answerer,
-  playScenario,
-  type Reuse,
-  reuseScenarios,
-  reuseTable,
-  type Scenario,
-  share,
-} from '../support/reuse-scenarios.ts';
+import { type Answerer, playScenario, type Reuse, reuseTable, share } from '../support/reuse-scenarios.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { GREEDY, Simulation, type SimulationOptions, VOCABULARY } from '../support/simulation.ts';
 

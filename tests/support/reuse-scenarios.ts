@@ -1,83 +1,4 @@
-/** What clients do that makes prefixes reusable, and how much of it at best can be: for tests, and for the docs. */
-
-export interface Sizes {
-  /** Tokens of the text that conversations begin with. */
-  system: number;
-  /** Tokens of what a user says. */
-  turn: number;
-  answer: number;
-}
-
-/** A request's prompt, which may go on from prompts that were answered before. */
-type Prompt = (said: (name: string) => number[]) => number[];
-
-export interface Scenario {
-  name: string;
-  /** What is sent at once, step by step: every request under its name. */
-  steps: Record<string, Prompt>[];
-}
-
-/**
- * @param text so many tokens, others for every name
- */
-export function reuseScenarios(
-  { system, turn }: Sizes,
-  text: (name: string, tokens: number) => number[],
-): Scenario[] {
-  const head = () => text('system', system);
-  const under = (name: string): Prompt => {
-    return () => [...head(), ...text(name, turn)];
-  };
-  const after = (previous: string, name: string): Prompt => {
-    return (said) => [...said(previous), ...text(name, turn)];
-  };
-  /** Conversations of three turns each that take turns. */
-  const takingTurns = (names: string[]) => [
-    ...names.map((name) => ({ [`${name}1`]: under(`${name}1`) })),
-    ...[2, 3].flatMap((i) =>
-      names.map((name) => ({ [`${name}${i}`]: after(`${name}${i - 1}`, `${name}${i}`) })),
-    ),
-  ];
-  const many = (prompt: (i: number) => Prompt, count: number) =>
-    Object.fromEntries(Array.from({ length: count }, (_, i) => [`r${i}`, prompt(i)]));
-  const [conversation] = [takingTurns(['a'])];
-  return [
-    { name: 'the same prompt again', steps: [{ a: under('a') }, { b: under('a') }] },
-    { name: 'the next turns of a conversation', steps: conversation! },
-    { name: 'two conversations that take turns', steps: takingTurns(['a', 'b']) },
-    { name: 'four conversations that take turns', steps: takingTurns(['a', 'b', 'c', 'd']) },
-    {
-      name: 'a short request under the head of a long conversation, which goes on after it',
-      steps: [...conversation!, { short: () => [...head(), ...text('short', 3)] }, { a4: after('a3', 'a4') }],
-    },
-    {
-      name: 'a branch in the middle of a conversation, which goes on after it',
-      steps: [...conversation!, { branch: after('a1', 'branch') }, { a4: after('a3', 'a4') }],
-    },
-    {
-      name: 'text in the middle is replaced',
-      steps: ['old', 'new'].map((name) => ({
-        [name]: () => [...head(), ...text(name, turn), ...text('end', turn)],
-      })),
-    },
-    {
-      name: 'eight requests at once under a known prefix',
-      steps: [{ first: under('first') }, many((i) => under(`u${i}`), 8)],
-    },
-    { name: 'eight requests at once under an unknown prefix', steps: [many((i) => under(`u${i}`), 8)] },
-    { name: 'four identical requests at once', steps: [many(() => under('same'), 4)] },
-    {
-      name: 'a return after many others',
-      steps: [
-        { a1: under('a1') },
-        ...Array.from({ length: 10 }, (_, i) => ({
-          [`other${i}`]: () => text(`other${i}`, system + turn),
-        })),
-        { a2: after('a1', 'a2') },
-      ],
-    },
-  ];
-}
+import type { Scenario } from '../../src/bench/situations/scenarios.ts';
 
 /** Whoever answers: the tokens of the answer, and how many of the prompt's were not computed. */
 export type Answerer = (prompt: number[]) => Promise<{ answer: number[]; cached: number }>;
@@ -105,7 +26,7 @@ export async function playScenario(
   const reuse = { name, promptTokens: 0, reusable: 0, reused: 0 };
   const said = new Map<string, number[]>();
   for (const step of steps) {
-    const asked = Object.entries(step).map(([request, prompt]) => ({
+    const asked = Object.entries(step.requests).map(([request, prompt]) => ({
       request,
       prompt: prompt((before) => said.get(before) ?? []),
     }));

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { ask, type Streamed, timeToFirstToken } from '../../support/client.ts';
 import { table } from '../../support/page.ts';
 import { type BenchServer, flushCache, metric, startServer, storageIdle } from '../../support/server.ts';
-import { median, rounded } from '../../support/statistics.ts';
+import { median, rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import { dropFromPageCache } from './page-cache.ts';
 import { textsOf } from './texts.ts';

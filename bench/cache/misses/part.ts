@@ -4,7 +4,7 @@ import path from 'node:path';
 import { table } from '../../support/page.ts';
 import { uniquePrompt } from '../../support/prompts.ts';
 import { type BenchServer, type Flags, withServers } from '../../support/server.ts';
-import { median, medianInterval, rounded } from '../../support/statistics.ts';
+import { median, medianInterval, rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import { measureProcessor } from './processor.ts';
 import { measureWaiting, REQUESTS } from './waiting.ts';

@@ -3,7 +3,7 @@ import { PageMover } from '../../../src/controller/page-mover.ts';
 import { Rate } from '../../../src/controller/rates.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
-import { median } from '../../support/statistics.ts';
+import { median } from '../../../src/bench/statistics.ts';
 
 /** Gigabytes per second. */
 export interface CopySpeeds {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { engineEnvironment } from '../../../src/ranks/rank-environment.ts';
 import { table } from '../../support/page.ts';
-import { rounded } from '../../support/statistics.ts';
+import { rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import type { MeasuredPageSize } from './page-size.ts';
 

@@ -7,7 +7,7 @@ import type { Read, StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { HEADER_BYTES } from '../../../src/storage/layers/page-header.ts';
 import { storageStack } from '../../../src/storage/stack.ts';
-import { median } from '../../support/statistics.ts';
+import { median } from '../../../src/bench/statistics.ts';
 
 /** Gigabytes per second. */
 export interface ReadSpeeds {

@@ -1,4 +1,4 @@
-import { BLOCK, type TraceRequest } from './trace.ts';
+import { BLOCK, type TraceRequest } from '../../../src/bench/trace/trace.ts';
 
 /**
  * Tokens that a plain LRU of blocks finds: no tree, no tiers, none of the product's code. Of one request the last block

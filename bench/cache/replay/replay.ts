@@ -1,6 +1,7 @@
 import { Prefix } from '../../../src/cache/prefix.ts';
 import { ServedCache, type ServedCacheOptions } from '../served-cache.ts';
-import { BLOCK, type TraceRequest, tokensOf } from './trace.ts';
+import { BLOCK, type TraceRequest } from '../../../src/bench/trace/trace.ts';
+import { tokensOf } from './blocks.ts';
 
 /** Tokens of prompts that were not computed, by where they came from. */
 export interface Hits {

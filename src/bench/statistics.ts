@@ -1,3 +1,5 @@
+import type { Distribution } from './report.ts';
+
 /** Of an even number the lower one of the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -6,7 +8,10 @@ export function median(values: readonly number[]): number {
 
 /** The value that this share of them do not exceed, such as 0.99. */
 export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  return ofSorted(Float64Array.from(values).sort(), share);
+}
+
+function ofSorted(sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
@@ -16,6 +21,15 @@ export function medianInterval(values: readonly number[]): [number, number] {
   const [middle, reach] = [(sorted.length - 1) / 2, 0.98 * Math.sqrt(sorted.length)];
   const at = (index: number) => sorted[Math.min(Math.max(index, 0), sorted.length - 1)] ?? Number.NaN;
   return [at(Math.floor(middle - reach)), at(Math.ceil(middle + reach))];
+}
+
+/** Null where there is no value. */
+export function distribution(values: readonly number[]): Distribution {
+  if (values.length === 0) return null;
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number) => rounded(ofSorted(sorted, share), 3);
+  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+  return { mean: rounded(mean, 3), p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
 
 export function rounded(value: number, digits = 1): number {
