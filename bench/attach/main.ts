@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
+import { median, percentile, rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { Load } from '../support/load.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
-import { median, percentile, rounded } from '../../src/bench/statistics.ts';
 import { ADMIN_KEY, MODES, type Mode, Operations } from './operations.ts';
 
 const { rounds, quick } = new Command('bench:attach')

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import { median, rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
-import { median, rounded } from '../../src/bench/statistics.ts';
 import { measureThroughput, SEEDS, type Shape, type Speed } from '../support/throughput.ts';
 import { SETTINGS, SHAPES } from './shapes.ts';
 

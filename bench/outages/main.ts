@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { percentile, rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { FaultProxy } from '../../src/storage-suite/fault-proxy/fault-proxy.ts';
@@ -12,7 +13,6 @@ import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
 import { startRedis } from '../support/redis.ts';
 import { withServers } from '../support/server.ts';
-import { percentile, rounded } from '../../src/bench/statistics.ts';
 import { OUTAGES } from './outages.ts';
 
 const { rounds, quick } = new Command('bench:outages')

@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
+import { rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { table, writeSection } from '../support/page.ts';
-import { rounded } from '../../src/bench/statistics.ts';
 import { driverClient } from './driver-client.ts';
 import { LAYERS } from './layers.ts';
 import { type Compared, compare } from './measure.ts';

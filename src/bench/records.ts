@@ -2,7 +2,7 @@ import type { Phase, Tiers } from './report.ts';
 import { distribution, rounded } from './statistics.ts';
 
 /** A request that was answered to its end. Moments are in milliseconds, of one clock for all requests. */
-export interface Answered {
+interface Answered {
   asked: number;
   /** When each token of the answer came; those of one event at the same moment. */
   arrivals: readonly number[];
@@ -68,7 +68,10 @@ interface Window {
 
 function windowOf({ answered }: Recorded): Window {
   if (answered.length === 0) return { seconds: 0, tokens: 0 };
-  const [from, to] = [Math.min(...answered.map((one) => one.asked)), Math.max(...answered.map((one) => one.ended))];
+  const [from, to] = [
+    Math.min(...answered.map((one) => one.asked)),
+    Math.max(...answered.map((one) => one.ended)),
+  ];
   return { seconds: (to - from) / 1000, tokens: answered.reduce((sum, one) => sum + one.outputTokens, 0) };
 }
 

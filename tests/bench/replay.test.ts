@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { reusableTokens, tokensOf } from '../../bench/cache/replay/blocks.ts';
 import { plainLruHits } from '../../bench/cache/replay/plain-lru.ts';
 import { replay } from '../../bench/cache/replay/replay.ts';
-import { reusableTokens, tokensOf } from '../../bench/cache/replay/blocks.ts';
 import { BLOCK, readTrace, SAMPLE_TRACE, type TraceRequest } from '../../src/bench/trace/trace.ts';
 
 const OPTIONS = {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { reuseScenarios, type Scenario } from '../../src/bench/situations/scenarios.ts';
 import { DEFAULT_PREFETCH } from '../../src/cache/prefetch-policy.ts';
 import { StorageLink } from '../../src/controller/storage-link.ts';
-import { reuseScenarios, type Scenario } from '../../src/bench/situations/scenarios.ts';
 import { random } from '../../src/models/random.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { type Answerer, playScenario, type Reuse, reuseTable, share } from '../support/reuse-scenarios.ts';
@@ -98,7 +98,7 @@ describe('with a simulated engine', () => {
 
 describe('with a real server', () => {
   const answer = 8;
-  const scenarios = reuseScenarios({ system: 200, turn: 40, answer }, textOf(1000));
+  const scenarios = reuseScenarios({ system: 200, turn: 40 }, textOf(1000));
   const servers: TestServer[] = [];
   afterAll(() => Promise.all(servers.map((server) => server.kill())));
 

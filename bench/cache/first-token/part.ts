@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { median, rounded } from '../../../src/bench/statistics.ts';
 import { ask, type Streamed, timeToFirstToken } from '../../support/client.ts';
 import { table } from '../../support/page.ts';
 import { type BenchServer, flushCache, metric, startServer, storageIdle } from '../../support/server.ts';
-import { median, rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import { dropFromPageCache } from './page-cache.ts';
 import { textsOf } from './texts.ts';

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { median, medianInterval, rounded } from '../../../src/bench/statistics.ts';
 import { table } from '../../support/page.ts';
 import { uniquePrompt } from '../../support/prompts.ts';
 import { type BenchServer, type Flags, withServers } from '../../support/server.ts';
-import { median, medianInterval, rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import { measureProcessor } from './processor.ts';
 import { measureWaiting, REQUESTS } from './waiting.ts';

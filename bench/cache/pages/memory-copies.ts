@@ -1,9 +1,9 @@
+import { median } from '../../../src/bench/statistics.ts';
 import type { HostPool } from '../../../src/controller/host-pool.ts';
 import { PageMover } from '../../../src/controller/page-mover.ts';
 import { Rate } from '../../../src/controller/rates.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
-import { median } from '../../../src/bench/statistics.ts';
 
 /** Gigabytes per second. */
 export interface CopySpeeds {

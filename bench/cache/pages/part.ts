@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { rounded } from '../../../src/bench/statistics.ts';
 import { engineEnvironment } from '../../../src/ranks/rank-environment.ts';
 import { table } from '../../support/page.ts';
-import { rounded } from '../../../src/bench/statistics.ts';
 import { type Measured, type Settings, withModel } from '../part.ts';
 import type { MeasuredPageSize } from './page-size.ts';
 

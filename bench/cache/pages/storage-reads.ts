@@ -1,13 +1,13 @@
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { median } from '../../../src/bench/statistics.ts';
 import { HostPool } from '../../../src/controller/host-pool.ts';
 import { systemClock } from '../../../src/shared/clock.ts';
 import type { Read, StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { HEADER_BYTES } from '../../../src/storage/layers/page-header.ts';
 import { storageStack } from '../../../src/storage/stack.ts';
-import { median } from '../../../src/bench/statistics.ts';
 
 /** Gigabytes per second. */
 export interface ReadSpeeds {

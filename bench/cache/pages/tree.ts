@@ -1,6 +1,6 @@
+import { median } from '../../../src/bench/statistics.ts';
 import { Prefix } from '../../../src/cache/prefix.ts';
 import { uniquePrompt } from '../../support/prompts.ts';
-import { median } from '../../../src/bench/statistics.ts';
 import { ServedCache } from '../served-cache.ts';
 
 const PROMPT = 32_768;

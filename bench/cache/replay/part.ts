@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { table } from '../../support/page.ts';
 import { rounded } from '../../../src/bench/statistics.ts';
+import { BLOCK, readTrace } from '../../../src/bench/trace/trace.ts';
+import { table } from '../../support/page.ts';
 import type { Measured, Settings } from '../part.ts';
+import { reusableTokens } from './blocks.ts';
 import { plainLruHits } from './plain-lru.ts';
 import { replay } from './replay.ts';
-import { BLOCK, readTrace } from '../../../src/bench/trace/trace.ts';
-import { reusableTokens } from './blocks.ts';
 import { cacheOptions, VARIANTS } from './variants.ts';
 
 /** Sizes of the cache in tokens, for the whole trace; a part of it gets the same part of them. */

@@ -1,6 +1,6 @@
+import { BLOCK, type TraceRequest } from '../../../src/bench/trace/trace.ts';
 import { Prefix } from '../../../src/cache/prefix.ts';
 import { ServedCache, type ServedCacheOptions } from '../served-cache.ts';
-import { BLOCK, type TraceRequest } from '../../../src/bench/trace/trace.ts';
 import { tokensOf } from './blocks.ts';
 
 /** Tokens of prompts that were not computed, by where they came from. */

@@ -85,9 +85,25 @@ export function reuseScenarios(
       prepare({ old: () => [...head(), ...text('old', turn), ...text('end', turn)] }),
       count(replaced, { new: () => [...head(), ...text('new', turn), ...text('end', turn)] }),
     ]),
-    scenario(known, [prepare({ first: under('first') }), count(known, many((i) => under(`u${i}`), 8))]),
-    scenario(unknown, [count(unknown, many((i) => under(`u${i}`), 8))]),
-    scenario(identical, [count(identical, many(() => under('same'), 4))]),
+    scenario(known, [
+      prepare({ first: under('first') }),
+      count(
+        known,
+        many((i) => under(`u${i}`), 8),
+      ),
+    ]),
+    scenario(unknown, [
+      count(
+        unknown,
+        many((i) => under(`u${i}`), 8),
+      ),
+    ]),
+    scenario(identical, [
+      count(
+        identical,
+        many(() => under('same'), 4),
+      ),
+    ]),
     scenario(returning, [
       prepare({ a1: under('a1') }),
       ...Array.from({ length: 10 }, (_, i) =>

@@ -1,5 +1,5 @@
-import { atMost } from '../at-most.ts';
 import type { Random } from '../../models/random.ts';
+import { atMost } from '../at-most.ts';
 import type { Workload } from '../workload.ts';
 
 export interface LongdocOptions {
@@ -24,7 +24,10 @@ export const longdoc: Workload<LongdocOptions> = {
         Array.from({ length: to - from }, (_, i) => ({ document, question: from + i })),
       ).flat();
     const rest = shuffled(pairs(1, questions), bench.random('order of questions'));
-    for (const [name, asked] of [['first questions', pairs(0, 1)], ['later questions', rest]] as const) {
+    for (const [name, asked] of [
+      ['first questions', pairs(0, 1)],
+      ['later questions', rest],
+    ] as const) {
       const part = bench.part(name);
       await atMost(parallel, asked, ({ document, question }) => {
         const said = bench.text(`question ${question} to ${document}`, questionLength);

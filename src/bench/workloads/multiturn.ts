@@ -3,7 +3,7 @@ import { exponential } from '../arrivals.ts';
 import type { Bench, Workload } from '../workload.ts';
 
 export const QUEUE_POLICIES = ['random', 'fifo'] as const;
-export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
+type QueuePolicy = (typeof QUEUE_POLICIES)[number];
 
 export interface MultiturnOptions {
   /** Conversations. */
@@ -42,7 +42,11 @@ export const multiturn: Workload<MultiturnOptions> = {
     const part = bench.part('all turns');
     const chance = bench.random('ready queue');
     const system = bench.text('system', options.systemLength);
-    const ready: Ready[] = Array.from({ length: clients }, (_, client) => ({ client, round: 0, history: system }));
+    const ready: Ready[] = Array.from({ length: clients }, (_, client) => ({
+      client,
+      round: 0,
+      history: system,
+    }));
     const asking = new Set<Promise<void>>();
     const ask = async ({ client, round, history }: Ready) => {
       const said = bench.text(`turn ${round} of ${client}`, requestLength);

@@ -7,7 +7,8 @@ export interface SituationsOptions {
   outputLength: number;
 }
 
-const PREPARATION = 'what only prepares';
+/** What is no situation by itself. */
+export const PREPARATION = 'what only prepares';
 const AFTER_RESTART = 'all of it again after a restart';
 
 /** Every way in which prompts have a beginning in common, each counted by itself. */

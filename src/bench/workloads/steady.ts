@@ -17,7 +17,10 @@ export const steady: Workload<SteadyOptions> = {
   async run(bench, { parallel, promptLength, outputLength }) {
     bench.expect(2 * parallel.reduce((sum, count) => sum + count, 0));
     for (const count of parallel) {
-      for (const [kind, output] of [['prefill', 1], ['decode', outputLength]] as const) {
+      for (const [kind, output] of [
+        ['prefill', 1],
+        ['decode', outputLength],
+      ] as const) {
         const name = `${kind}, ${count} at a time`;
         const part = bench.part(name, kind === 'decode');
         await Promise.all(

@@ -72,7 +72,11 @@ export function addBench(program: Command): void {
     .option('--parallel <n>', 'requests at once', some, 1);
   add<OpenloopOptions>(openloop)
     .option('--rate <n>', 'requests a second; with --ttft-bound those of the first try', positive, 1)
-    .option('--ttft-bound <ms>', 'look for the highest rate at which p99 of the first token is not later', positive)
+    .option(
+      '--ttft-bound <ms>',
+      'look for the highest rate at which p99 of the first token is not later',
+      positive,
+    )
     .option('--requests <n>', 'requests at each rate', some, 40)
     .option('--prompt-length <n>', 'what is its own of a prompt', some, 256)
     .option('--output-length <n>', 'an answer', some, 32)

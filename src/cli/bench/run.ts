@@ -10,7 +10,10 @@ import type { BenchFlags } from './options.ts';
 import { printed } from './print.ts';
 
 /** Runs a workload on every server, and prints and writes what came of it. */
-export async function runBench<Options>(workload: Workload<Options>, flags: BenchFlags & Options): Promise<void> {
+export async function runBench<Options>(
+  workload: Workload<Options>,
+  flags: BenchFlags & Options,
+): Promise<void> {
   const { url, server, label, repeat, seed, timeout, startTimeout, apiKey, json, ...options } = flags;
   checkKey('--api-key (TIERKV_API_KEY)', apiKey);
   const targets = targetsOf(flags);
@@ -42,7 +45,9 @@ export async function runBench<Options>(workload: Workload<Options>, flags: Benc
 function targetsOf({ url, server, label }: BenchFlags): Target[] {
   const refuse = (reason: string) => failure('bad_option', { reason });
   if (url.length + server.length === 0)
-    throw refuse('bench needs a server: --url for one that runs, or --server with the command that starts it.');
+    throw refuse(
+      'bench needs a server: --url for one that runs, or --server with the command that starts it.',
+    );
   // Their order on the command line is not known across two flags, and labels go by it.
   if (url.length > 0 && server.length > 0) throw refuse('bench takes --url or --server, not both.');
   if (label.length > 0 && label.length !== url.length + server.length)

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../../shared/errors.ts';
-import type { Finish } from '../../tokenizer-manager/answer.ts';
+import type { AnswerToken, Finish } from '../../tokenizer-manager/answer.ts';
 import type { Generation } from '../../tokenizer-manager/generation.ts';
 import { abortWhenGone, collect, interleave, newId, noteTokens } from '../answering.ts';
 import type { ServerContext } from '../context.ts';
@@ -50,6 +50,7 @@ export function registerCompletions(app: App, context: ServerContext): void {
           text,
           logprobs: completionLogprobs(tokens, context.manager.vocabulary, 0),
           finish_reason: finish.reason,
+          ...tokenIds(body, tokens),
         })),
         usage: context.cacheReporter.usage(
           generations,
@@ -124,10 +125,16 @@ async function* stream(
     lengths[index] = offset + part.text.length;
     const logprobs = completionLogprobs(part.tokens, context.manager.vocabulary, offset);
     if (part.finish) finishes[index] = part.finish;
-    const choice = { index, text: part.text, logprobs, finish_reason: part.finish?.reason ?? null };
+    const finish_reason = part.finish?.reason ?? null;
+    const choice = { index, text: part.text, logprobs, finish_reason, ...tokenIds(body, part.tokens) };
     yield { ...head, choices: [choice], ...(includeUsage ? { usage: null } : {}) };
   }
   if (includeUsage) yield { ...head, choices: [], usage: context.cacheReporter.usage(generations, finishes) };
+}
+
+/** As in vLLM: in a stream those that are new. */
+function tokenIds({ return_token_ids }: CompletionBody, tokens: readonly AnswerToken[]) {
+  return return_token_ids ? { token_ids: tokens.map(({ id }) => id) } : {};
 }
 
 function refuseUnsupported(body: CompletionBody): void {

@@ -19,6 +19,7 @@ export const CompletionBody = Type.Object({
   ]),
   max_tokens: Optional(Type.Integer({ minimum: 1 })),
   logprobs: Optional(Type.Integer({ minimum: 0, maximum: MAX_TOP_LOGPROBS })),
+  return_token_ids: Optional(Type.Boolean()),
   echo: Type.Optional(Type.Unknown()),
   suffix: Type.Optional(Type.Unknown()),
   best_of: Type.Optional(Type.Unknown()),
