@@ -37,7 +37,9 @@ export function wordsOf({ workload, options, peers }: Call, places: Places): str
 
 /** A status other than 0 may be a server's failure, which the report tells. */
 async function bench(words: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [MAIN, 'bench', ...words], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, [MAIN, 'bench', ...words], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (_, signal) => {

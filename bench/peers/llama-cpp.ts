@@ -8,21 +8,23 @@ import { missingTools } from './missing-tools.ts';
 
 /** llama.cpp as built from source on this machine, for this machine's processor. */
 export interface LlamaCppBuild {
-  /** The program `llama-server`. */
+  /** The program `llama-server`, with OpenMP where the compiler has it, as llama.cpp is built by default. */
   server: string;
-  /** The folder of the libraries it uses, to be named in `TIERKV_LLAMA_LIB_DIR`. */
+  /** The folder of libraries of the same source without OpenMP, to be named in `TIERKV_LLAMA_LIB_DIR`. */
   libraries: string;
 }
 
-/**
- * OpenMP stays off, as in the npm package: with it every thread that calls the library gets workers of its own.
- * Nothing is downloaded: no web page for the server, no TLS.
- */
+export interface Progress {
+  say(line: string): void;
+  /** The compiled share, 0 to 1; of one target after the other. */
+  onProgress(fraction: number): void;
+}
+
+/** For this machine's processor. Nothing is downloaded: no web page for the server, no TLS. */
 const OPTIONS = [
   'CMAKE_BUILD_TYPE=Release',
   'BUILD_SHARED_LIBS=ON',
   'GGML_NATIVE=ON',
-  'GGML_OPENMP=OFF',
   'LLAMA_BUILD_TESTS=OFF',
   'LLAMA_BUILD_EXAMPLES=OFF',
   'LLAMA_BUILD_APP=OFF',
@@ -38,13 +40,9 @@ const PROGRESS = /^\[\s*(?:(\d+)%|(\d+)\/(\d+))\]/;
  * Builds `llama-server` and its libraries when they are missing or half built, in the user's cache folder: from the
  * source that the npm package `node-llama-cpp` carries, in the version whose libraries the project loads.
  *
- * @param options.onProgress the compiled share, 0 to 1
  * @throws when a tool is missing or a step fails, with the end of what it printed
  */
-export async function ensureLlamaCpp(options: {
-  say: (line: string) => void;
-  onProgress: (fraction: number) => void;
-}): Promise<LlamaCppBuild> {
+export async function ensureLlamaCpp(options: Progress): Promise<LlamaCppBuild> {
   const missing = await missingTools(process.env);
   if (missing.length > 0) {
     throw new Error(
@@ -53,20 +51,32 @@ export async function ensureLlamaCpp(options: {
   }
   const folder = path.join(cacheFolder(), `llama.cpp-${PACKAGE_VERSION}`);
   const source = path.join(folder, 'source');
-  const build = path.join(folder, 'build');
   if (!(await exists(source))) await fetchSource(folder, source, options.say);
-  // Both do nothing where nothing is left to do; a build that was interrupted goes on.
-  await run('cmake', ['-S', source, '-B', build, ...OPTIONS.map((option) => `-D${option}`)]);
-  const bin = path.join(build, 'bin');
-  if (!(await exists(path.join(bin, 'llama-server')))) options.say(`compiling llama.cpp in ${folder} …`);
+  const withOpenMp = path.join(folder, 'build');
+  await compile(source, withOpenMp, 'llama-server', [], options);
+  // With OpenMP, every thread that calls the library gets workers of its own: Node calls it from several.
+  const without = path.join(folder, 'build-without-openmp');
+  await compile(source, without, 'llama', ['GGML_OPENMP=OFF'], options);
+  return { server: path.join(withOpenMp, 'bin', 'llama-server'), libraries: path.join(without, 'bin') };
+}
+
+/** Does nothing where nothing is left to do; a build that was interrupted goes on. */
+async function compile(
+  source: string,
+  build: string,
+  target: string,
+  extra: readonly string[],
+  { say, onProgress }: Progress,
+): Promise<void> {
+  if (!(await exists(path.join(build, 'bin')))) say(`compiling ${target} in ${build} …`);
+  await run('cmake', ['-S', source, '-B', build, ...[...OPTIONS, ...extra].map((option) => `-D${option}`)]);
   // Without a number, make starts every compiler at once.
   const jobs = String(availableParallelism());
-  await run('cmake', ['--build', build, '--target', 'llama-server', '--parallel', jobs], (line) => {
+  await run('cmake', ['--build', build, '--target', target, '--parallel', jobs], (line) => {
     const [, percent, done, all] = PROGRESS.exec(line) ?? [];
-    if (percent) options.onProgress(Number(percent) / 100);
-    else if (done && all) options.onProgress(Number(done) / Number(all));
+    if (percent) onProgress(Number(percent) / 100);
+    else if (done && all) onProgress(Number(done) / Number(all));
   });
-  return { server: path.join(bin, 'llama-server'), libraries: bin };
 }
 
 async function fetchSource(folder: string, source: string, say: (line: string) => void): Promise<void> {

@@ -24,7 +24,10 @@ export function llamaServer(label: string, flags: string): Peer {
 
 /** With the very library that {@link tierkv} loads. */
 export function llamaServerSameLibrary(label: string, flags: string): Peer {
-  return { label: `llama-server, ${label}`, command: `env LD_LIBRARY_PATH={libraries} ${llamaCommand(flags)}` };
+  return {
+    label: `llama-server, ${label}`,
+    command: `env LD_LIBRARY_PATH={libraries} ${llamaCommand(flags)}`,
+  };
 }
 
 function llamaCommand(flags: string): string {

@@ -13,7 +13,7 @@ export interface Column {
   of: (server: ServerSummary) => string | number;
 }
 
-/** A row for each server, and under the table what each was started with. */
+/** A row for each server. */
 export function serverTable({ servers }: BenchReport, columns: readonly Column[]): string {
   const head = ['', ...columns.map((column) => column.head)];
   return table(
@@ -29,28 +29,47 @@ export function figure(
   of: (phase: Phase) => number | null | undefined,
   digits = 1,
 ): Column {
-  return { head, of: (server) => shown(valueOf(server, phase, of), digits) };
+  return { head, of: (server) => shown(figureOf(server, phase, of), digits) };
 }
 
 /** How many times more, or less, of a figure this server has than the one that is compared with. */
 export function ratio(
   report: BenchReport,
-  { phase, head, of, to }: { phase: string; head: string; of: (phase: Phase) => number | null | undefined; to: string },
+  {
+    phase,
+    head,
+    of,
+    to,
+  }: { phase: string; head: string; of: (phase: Phase) => number | null | undefined; to: string },
 ): Column {
   const compared = report.servers.find(({ label }) => label === to);
-  const other = compared && valueOf(compared, phase, of);
+  const other = compared && figureOf(compared, phase, of);
   return {
     head,
     of: (server) => {
-      const value = valueOf(server, phase, of);
+      const value = figureOf(server, phase, of);
       return shown(value === undefined || !other ? undefined : value / other, 2);
     },
   };
 }
 
+const SPEEDS = {
+  prefill: (phase: Phase) => phase.promptTokensPerSecond,
+  decode: (phase: Phase) => phase.outputTokensPerSecond,
+};
+
+/** Tokens a second of the workload `steady`, each beside the first server's. */
+export function speeds(report: BenchReport, kind: keyof typeof SPEEDS, counts: readonly number[]): Column[] {
+  const [of, to] = [SPEEDS[kind], report.servers[0]?.label ?? ''];
+  return counts.flatMap((count) => {
+    const phase = `${kind}, ${count} at a time`;
+    return [figure(phase, `${kind} tok/s, ${count}`, of), ratio(report, { phase, head: 'ratio', of, to })];
+  });
+}
+
 /** A share of one part of a workload, such as of prompt tokens. */
 export function share(phase: string, head: string, of: (phase: Phase) => number | null | undefined): Column {
-  return { head, of: (server) => percent(valueOf(server, phase, of)) };
+  return { head, of: (server) => percent(figureOf(server, phase, of)) };
 }
 
 /** The share of prompt tokens that were not computed. */
@@ -67,7 +86,7 @@ export function percent(value: number | null | undefined): string {
   return value === undefined || value === null ? '–' : `${rounded(100 * value)} %`;
 }
 
-function valueOf(
+function figureOf(
   server: ServerSummary,
   name: string,
   of: (phase: Phase) => number | null | undefined,

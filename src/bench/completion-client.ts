@@ -64,10 +64,18 @@ function post(
     'content-length': Buffer.byteLength(body),
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
   };
-  const options = { method: 'POST', headers, signal, agent: AGENTS[kind] };
-  return new Promise((resolve, reject) => {
-    (kind === 'https' ? https : http).request(address, options, resolve).on('error', reject).end(body);
-  });
+  const { request } = kind === 'https' ? https : http;
+  const once = (agent: http.Agent | false) =>
+    new Promise<http.IncomingMessage>((resolve, reject) => {
+      const call = request(address, { method: 'POST', headers, signal, agent }, resolve);
+      call.on('error', (error) => {
+        // Some servers close a connection that was to be kept: llama.cpp's does so after a stream.
+        if (call.reusedSocket && !signal.aborted) resolve(once(false));
+        else reject(error);
+      });
+      call.end(body);
+    });
+  return once(AGENTS[kind]);
 }
 
 async function refusalOf(response: http.IncomingMessage): Promise<Unanswered> {

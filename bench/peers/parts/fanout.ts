@@ -1,6 +1,7 @@
+import type { ServerSummary } from '../../../src/bench/report.ts';
 import type { Part } from '../part.ts';
 import { llamaServer, tierkv } from '../peer.ts';
-import { commands, figure, ratio, serverTable } from '../rows.ts';
+import { commands, figure, phaseOf, ratio, serverTable } from '../rows.ts';
 
 const PHASES = ['under a new prefix', 'under the same prefix'];
 
@@ -10,7 +11,16 @@ export const fanout: Part = {
   calls: [
     {
       workload: 'fanout',
-      options: ['--prefix-length', '2048', '--branches', '8', '--branch-length', '32', '--output-length', '32'],
+      options: [
+        '--prefix-length',
+        '2048',
+        '--branches',
+        '8',
+        '--branch-length',
+        '32',
+        '--output-length',
+        '32',
+      ],
       peers: [
         tierkv('TierKV, a context of 8k', '--max-total-tokens 8192 --context-length 8192'),
         llamaServer('defaults', ''),
@@ -27,8 +37,7 @@ export const fanout: Part = {
         const tables = PHASES.map((phase) => {
           const seconds = ratio(report, { phase, head: 'of TierKV', of: (one) => one.seconds, to });
           const columns = [
-            { head: 'failed', of: (server: { phases: { name: string; failed: number }[] }) =>
-              server.phases.find(({ name }) => name === phase)?.failed ?? '–' },
+            { head: 'failed', of: (server: ServerSummary) => phaseOf(server, phase)?.failed ?? '–' },
             figure(phase, 'computed tokens', (one) => one.computedTokens, 0),
             figure(phase, 'the least', (one) => one.leastTokens, 0),
             figure(phase, 'seconds', (one) => one.seconds),

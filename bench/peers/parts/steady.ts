@@ -1,18 +1,12 @@
-import type { Phase } from '../../../src/bench/report.ts';
 import type { Part } from '../part.ts';
 import { llamaServer, llamaServerSameLibrary, tierkv, tierkvFromNpm } from '../peer.ts';
-import { commands, figure, ratio, serverTable } from '../rows.ts';
+import { commands, serverTable, speeds } from '../rows.ts';
 
 const COUNTS = [1, 4, 8];
 const EIGHT_SLOTS = '-np 8 -c 8192';
 const LIMITS = '--max-total-tokens 8192 --context-length 8192 --max-running-requests 8';
 /** Two at a time come first and are not shown: they warm a server up. */
 const WARM_UP = 2;
-
-const SPEEDS = [
-  ['prefill', (phase: Phase) => phase.promptTokensPerSecond],
-  ['decode', (phase: Phase) => phase.outputTokensPerSecond],
-] as const;
 
 /** What the engines do by themselves. */
 export const steady: Part = {
@@ -32,18 +26,10 @@ export const steady: Part = {
   ],
   show: (reports) =>
     reports
-      .flatMap((report) => {
-        const to = report.servers[0]?.label ?? '';
-        const tables = SPEEDS.map(([kind, of]) =>
-          serverTable(
-            report,
-            COUNTS.flatMap((count) => {
-              const phase = `${kind}, ${count} at a time`;
-              return [figure(phase, `${kind} tok/s, ${count}`, of), ratio(report, { phase, head: 'ratio', of, to })];
-            }),
-          ),
-        );
-        return [...tables, commands(report)];
-      })
+      .flatMap((report) => [
+        serverTable(report, speeds(report, 'prefill', COUNTS)),
+        serverTable(report, speeds(report, 'decode', COUNTS)),
+        commands(report),
+      ])
       .join('\n\n'),
 };
