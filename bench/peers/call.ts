@@ -7,6 +7,7 @@ import { BenchReport } from '../../src/bench/report.ts';
 import type { Call } from './part.ts';
 import { commandLine, type Places, shownCommand } from './peer.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const MAIN = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 /**
@@ -35,16 +36,24 @@ export function wordsOf({ workload, options, peers }: Call, places: Places): str
   return [workload, ...options, ...servers];
 }
 
-/** A status other than 0 may be a server's failure, which the report tells. */
+/** A status other than 0 may be a server's failure, which the report tells; an interrupted one is not whole. */
 async function bench(words: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [MAIN, 'bench', ...words], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (_, signal) => {
-      if (signal === null) resolve();
-      else reject(new Error(`tierkv bench ended with ${signal}`));
+  let interrupted = false;
+  const interrupt = (signal: NodeJS.Signals) => {
+    interrupted = true;
+    child.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => resolve());
     });
-  });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+  }
+  if (interrupted) throw new Error('interrupted; nothing of this part is kept');
 }

@@ -9,10 +9,9 @@ export const situations: Part = {
   calls: [
     {
       workload: 'situations',
-      options: ['--system-length', '512', '--turn-length', '128', '--output-length', '32'],
+      options: ['--system-length', '256', '--turn-length', '64', '--output-length', '16'],
       peers: [
         llamaServer('defaults', ''),
-        llamaServer('8 slots', '-np 8 -c 32768'),
         tierkv('TierKV', `--max-total-tokens 16384 --context-length 8192 ${FILES}`),
       ],
     },
