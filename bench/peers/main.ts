@@ -7,7 +7,7 @@ import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ProgressLine } from '../../src/cli/progress-line.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
-import { writeSection } from '../support/page.ts';
+import { format, writeSection } from '../support/page.ts';
 import { runCall } from './call.ts';
 import { ensureLlamaCpp } from './llama-cpp.ts';
 import type { Part } from './part.ts';
@@ -63,10 +63,9 @@ async function keep(name: string, part: Part, reports: readonly BenchReport[]): 
   const machine = thisMachine();
   const results = path.join(import.meta.dirname, 'results');
   await mkdir(results, { recursive: true });
-  await writeFile(
-    path.join(results, `${name}.json`),
-    `${JSON.stringify({ ...machine, reports }, null, 2)}\n`,
-  );
+  const file = path.join(results, `${name}.json`);
+  await writeFile(file, JSON.stringify({ ...machine, reports }, null, 2));
+  await format(file);
   const about = `197 M parameters in q8_0, ${THREADS} threads, ${rounds ?? part.rounds} rounds`;
   const markdown = `${describeMachine(machine)}; ${about}.\n\n${part.show(reports)}`;
   await writeSection(`bench:peers -- --only ${name}`, markdown);
