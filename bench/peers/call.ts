@@ -38,13 +38,15 @@ export function wordsOf({ workload, options, peers }: Call, places: Places): str
 
 /** A status other than 0 may be a server's failure, which the report tells; an interrupted one is not whole. */
 async function bench(words: readonly string[]): Promise<void> {
+  // In a group of its own: Ctrl-C comes from a terminal and from npm, and at a second one it leaves its servers behind.
   const child = spawn(process.execPath, [MAIN, 'bench', ...words], {
     stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
   });
   let interrupted = false;
   const interrupt = (signal: NodeJS.Signals) => {
+    if (!interrupted) child.kill(signal);
     interrupted = true;
-    child.kill(signal);
   };
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
