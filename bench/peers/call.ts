@@ -31,7 +31,7 @@ export async function runCall(call: Call, rounds: number, places: Places): Promi
 }
 
 /** The words behind `tierkv bench`, without the number of rounds. */
-export function wordsOf({ workload, options, peers }: Call, places: Places): string[] {
+function wordsOf({ workload, options, peers }: Call, places: Places): string[] {
   const servers = peers.flatMap((peer) => ['--server', commandLine(peer, places), '--label', peer.label]);
   return [workload, ...options, ...servers];
 }
