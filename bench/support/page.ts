@@ -19,8 +19,13 @@ export async function writeSection(command: string, markdown: string): Promise<v
   const heading = page.slice(start).search(/^#+ /m);
   const rest = heading < 0 ? '' : `\n${page.slice(start + heading)}`;
   await writeFile(PAGE, `${page.slice(0, start)}\n\n${markdown.trim()}\n${rest}`);
-  // Its tables have aligned columns, which `npm run check` asks for.
-  await promisify(execFile)(BIOME, ['format', '--write', PAGE], { cwd: ROOT });
+  // Its tables have aligned columns.
+  await format(PAGE);
+}
+
+/** Makes a file as `npm run check` asks for it. */
+export async function format(file: string): Promise<void> {
+  await promisify(execFile)(BIOME, ['format', '--write', file], { cwd: ROOT });
 }
 
 type Cell = string | number;

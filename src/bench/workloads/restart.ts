@@ -7,6 +7,8 @@ export interface RestartOptions {
   /** Turns of each conversation before the ones that are compared. */
   rounds: number;
   requestLength: number;
+  /** Of the turns that are compared; undefined for the same. */
+  nextLength: number | undefined;
   outputLength: number;
   parallel: number;
   systemLength: number;
@@ -27,9 +29,10 @@ export const restart: Workload<RestartOptions> = {
     let histories: Histories = Array.from({ length: options.clients }, () => system);
     for (let round = 0; round < options.rounds; round++)
       histories = await turn(bench, options, histories, round, 'first turns');
-    histories = await turn(bench, options, histories, options.rounds, 'next turns');
+    const next = { ...options, requestLength: options.nextLength ?? options.requestLength };
+    histories = await turn(bench, next, histories, options.rounds, 'next turns');
     await bench.restart();
-    await turn(bench, options, histories, options.rounds + 1, 'after the restart');
+    await turn(bench, next, histories, options.rounds + 1, 'after the restart');
   },
 };
 

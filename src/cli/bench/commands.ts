@@ -49,6 +49,7 @@ export function addBench(program: Command): void {
     .option('--clients <n>', 'conversations', some, 4)
     .option('--rounds <n>', 'turns of each before those that are compared', some, 2)
     .option('--request-length <n>', 'what a user says', some, 256)
+    .option('--next-length <n>', 'what a user says in those that are compared (default: the same)', some)
     .option('--output-length <n>', 'an answer', some, 32)
     .option('--system-length <n>', 'a text that all conversations begin with', any, 0)
     .option('--parallel <n>', 'requests at once', some, 1);

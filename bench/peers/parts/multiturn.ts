@@ -1,0 +1,64 @@
+import type { Call, Part } from '../part.ts';
+import { FILES, llamaServer, type Peer, tierkv } from '../peer.ts';
+import { commands, figure, ratio, reusable, reused, serverTable, share } from '../rows.ts';
+
+const PHASE = 'all turns';
+const EIGHT_K = '--max-total-tokens 8192 --context-length 8192';
+
+/** Conversations whose turns mix; TierKV comes last. */
+function conversations(options: string, peers: readonly Peer[]): Part {
+  const call: Call = { workload: 'multiturn', options: options.split(' '), peers };
+  return {
+    rounds: 1,
+    calls: [call],
+    show: (reports) =>
+      reports
+        .flatMap((report) => {
+          const to = report.servers.at(-1)?.label ?? '';
+          const of = (phase: { promptTokensPerSecond: number | null }) => phase.promptTokensPerSecond;
+          return [
+            serverTable(report, [
+              share(PHASE, 'of the prompts reused', reused),
+              share(PHASE, 'reusable', reusable),
+              figure(PHASE, 'prompt tokens/s', of),
+              ratio(report, { phase: PHASE, head: 'of TierKV', of, to }),
+              figure(PHASE, 'first token p50, ms', (phase) => phase.ttft?.p50, 0),
+              figure(PHASE, 'p99, ms', (phase) => phase.ttft?.p99, 0),
+            ]),
+            commands(report),
+          ];
+        })
+        .join('\n\n'),
+  };
+}
+
+/** Under one system prompt, with memory for all of it. */
+export const sharedSystem = conversations(
+  '--system-length 512 --clients 12 --rounds 4 --request-length 128 --output-length 64 --parallel 4',
+  [
+    llamaServer('defaults', ''),
+    llamaServer('a slot for each client', '-np 12 -c 24576'),
+    tierkv('TierKV', EIGHT_K),
+  ],
+);
+
+const CROWD = '--clients 16 --rounds 5 --request-length 256 --output-length 64 --parallel 4';
+
+/** With more conversations than the context holds, at 8 GiB of host memory, the default of llama-server. */
+export const memory8192 = conversations(CROWD, [
+  llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 8192'),
+  llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 8192'),
+  tierkv('TierKV', `${EIGHT_K} --hicache-size 8.59 ${FILES}`),
+]);
+
+/** At 256 MiB of host memory besides the context. */
+export const memory256 = conversations(CROWD, [
+  llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 256'),
+  tierkv('TierKV', `${EIGHT_K} --hicache-size 0.268 ${FILES}`),
+]);
+
+/** Without any besides the context: what TierKV has as L2 it has less as L1. */
+export const memory0 = conversations(CROWD, [
+  llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 0'),
+  tierkv('TierKV', `--max-total-tokens 7168 --context-length 7168 --hicache-size 0.0252 ${FILES}`),
+]);

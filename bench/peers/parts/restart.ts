@@ -1,0 +1,36 @@
+import type { Call, Part } from '../part.ts';
+import { FILES, llamaServer, tierkv } from '../peer.ts';
+import { commands, figure, serverTable } from '../rows.ts';
+
+/** The next turn of conversations before a restart and after it, by the length of what they had said. */
+function restarted(history: number, clients: number): Call {
+  const lengths = `--request-length ${history} --next-length 64 --output-length 32`;
+  return {
+    workload: 'restart',
+    options: `--clients ${clients} --rounds 1 ${lengths}`.split(' '),
+    peers: [
+      llamaServer('defaults', ''),
+      tierkv('TierKV', `--max-total-tokens 16384 --context-length 8192 --hicache-size 1 ${FILES}`),
+    ],
+  };
+}
+
+export const restart: Part = {
+  rounds: 1,
+  calls: [restarted(1024, 8), restarted(4096, 4)],
+  show: (reports) =>
+    reports
+      .flatMap((report) => {
+        const median = (phase: string, head: string) => figure(phase, head, (one) => one.ttft?.p50, 0);
+        const shown = serverTable(report, [
+          median('first turns', 'first turn, ms'),
+          median('next turns', 'next turn, ms'),
+          median('after the restart', 'after a restart, ms'),
+          figure('after the restart', 'computed tokens', (one) => one.computedTokens, 0),
+          figure('after the restart', 'the least', (one) => one.leastTokens, 0),
+        ]);
+        const { requestLength, clients } = report.options;
+        return [`${clients} conversations of ${requestLength} tokens:\n\n${shown}`, commands(report)];
+      })
+      .join('\n\n'),
+};

@@ -1,0 +1,35 @@
+import { table } from '../../support/page.ts';
+import type { Part } from '../part.ts';
+import { FILES, llamaServer, tierkv } from '../peer.ts';
+import { commands, percent, phaseOf } from '../rows.ts';
+
+/** Every way in which prompts have a beginning in common. */
+export const situations: Part = {
+  rounds: 1,
+  calls: [
+    {
+      workload: 'situations',
+      options: ['--system-length', '256', '--turn-length', '64', '--output-length', '16'],
+      peers: [
+        llamaServer('defaults', ''),
+        tierkv('TierKV', `--max-total-tokens 16384 --context-length 8192 ${FILES}`),
+      ],
+    },
+  ],
+  show: (reports) =>
+    reports
+      .flatMap((report) => {
+        const names = new Set(report.servers.flatMap(({ phases }) => phases.map(({ name }) => name)));
+        // Where nothing can be reused there is nothing to compare.
+        const compared = [...names].filter((name) =>
+          report.servers.some((server) => typeof phaseOf(server, name)?.reuse === 'number'),
+        );
+        const head = ['of what can be reused', ...report.servers.map(({ label }) => label)];
+        const rows = compared.map((name) => [
+          name,
+          ...report.servers.map((server) => percent(phaseOf(server, name)?.reuse)),
+        ]);
+        return [table(head, rows), commands(report)];
+      })
+      .join('\n\n'),
+};
