@@ -6,7 +6,8 @@ const source = path.join(import.meta.dirname, '../../src');
 
 /** What each folder may import from, besides itself and `shared`. */
 const KNOWS: Record<string, string[]> = {
-  cli: ['server', 'engine', 'models', 'storage', 'cache'],
+  cli: ['bench', 'server', 'engine', 'models', 'storage', 'cache'],
+  bench: ['models'],
   server: ['tokenizer-manager', 'ranks', 'cache', 'storage', 'engine'],
   'tokenizer-manager': ['ranks', 'engine'],
   ranks: ['transport', 'scheduler', 'cache', 'controller', 'storage', 'engine'],
