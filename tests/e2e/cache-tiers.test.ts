@@ -85,7 +85,7 @@ describe('greedy answers are those of a server without a cache', () => {
     const asked = await ask(server, question);
     expect(asked.cached).toMatchObject({ device: 0, host: 0, storage: 0 });
     for (let i = 0; i < 3; i++)
-      expect((await ask(server, question)).cached.device).toBe(asked.promptTokens - 1);
+      expect((await ask(server, question)).cached.host).toBe(asked.promptTokens - 1);
     await expectHealthy(server);
     // Ranks that died come back with what was stored.
     for (const pid of await server.rankPids()) process.kill(pid, 'SIGKILL');
@@ -141,14 +141,14 @@ describe('with all tiers', () => {
   it('/flush_cache drops L1 and L2, and leaves L3, which then is read', async () => {
     const question = { text: words(20, 9) };
     const { promptTokens, tokens } = await ask(server, question);
-    expect((await ask(server, question)).cached.device).toBe(promptTokens - 1);
+    expect((await ask(server, question)).cached.host).toBe(promptTokens - 1);
     expect((await server.get('/flush_cache?timeout=10')).status).toBe(200);
     for (const tier of ['device', 'host'])
       expect(await server.metric('tier_used_tokens', `tier="${tier}"`)).toBe(0);
     expect((await filesIn(folder)).length).toBe(Math.floor((promptTokens + tokens.length - 1) / 8));
     const storage = Math.floor((promptTokens - 1) / 8) * 8;
     expect((await ask(server, question)).cached).toMatchObject({ device: 0, host: 0, storage });
-    expect((await ask(server, question)).cached.device).toBe(promptTokens - 1);
+    expect((await ask(server, question)).cached.host).toBe(promptTokens - 1);
   });
 
   it('/flush_cache is refused while a request runs, and waits for its end when it is told to', async () => {
@@ -171,10 +171,10 @@ describe('with all tiers', () => {
       const first = await usageOf(server, route, body(text));
       expect(first.prompt_tokens_details.cached_tokens, name).toBeLessThanOrEqual(common);
       const again = await usageOf(server, route, body(text));
-      const device = again.prompt_tokens - 1;
+      const host = again.prompt_tokens - 1;
       expect(again.prompt_tokens_details, name).toEqual({
-        cached_tokens: device,
-        cached_tokens_details: { device, host: 0, storage: 0, storage_backend: 'file' },
+        cached_tokens: host,
+        cached_tokens_details: { device: 0, host, storage: 0, storage_backend: 'file' },
       });
     }
     await expectHealthy(server);
@@ -202,7 +202,7 @@ describe('with all tiers', () => {
     const question = { text: words(20, 86) };
     const { promptTokens } = await ask(server, question);
     await ask(server, question);
-    const cached = `"cached":{"device":${promptTokens - 1},"host":0,"storage":0}`;
+    const cached = `"cached":{"device":0,"host":${promptTokens - 1},"storage":0}`;
     await expect.poll(() => server.log).toContain(cached);
     const info = JSON.stringify(await server.info());
     expect(info).toContain('"storageConfig":"***"');

@@ -38,8 +38,10 @@ describe('what L2 holds when a backend is attached', () => {
   it('is written however much it is, and keeps no operation waiting', async () => {
     const cluster = await Cluster.started(1, { cache: { hostPages: 400 }, cells: 4096 });
     for (let i = 0; i < 30; i++) await cluster.serve(`${String.fromCharCode(97 + (i % 26))}${i}${LETTERS}`);
+    // Seven whole pages each, of which four begin like another one. What is left over behind them is not stored.
+    const pages = 30 * 7 - 4;
     const held = cluster.ranks[0]!.simulation.scheduler.report().cache.hostPages.used;
-    expect(held).toBeGreaterThan(150);
+    expect(held).toBeGreaterThanOrEqual(pages);
     cluster.stores.a.latency = 1;
     const { coordinator } = cluster;
     expect(await cluster.outcome(coordinator.attach(attachTo('a'), cluster.order('idle')))).toBe('ok');
@@ -47,7 +49,7 @@ describe('what L2 holds when a backend is attached', () => {
     const update = coordinator.attach(attachTo('a', { writePolicy: 'write_back' }), cluster.order('idle'));
     expect(await cluster.outcome(update)).toBe('ok');
     await cluster.settle();
-    expect(cluster.stores.a.written.size).toBe(held);
+    expect(cluster.stores.a.written.size).toBe(pages);
     await cluster.expectSound();
   });
 
