@@ -63,7 +63,10 @@ describe('the next turn of a conversation', () => {
     const again = async (i: number) =>
       (await simulation.serve({ id: 1000 + i, prompt: [...short[i]!, 4], maxTokens: 1 })).started;
     expect(await again(199)).toEqual([{ ...NOTHING, device: 3 }]);
-    expect(await again(0)).toEqual([NOTHING]);
+    // The latest ones begin like it.
+    expect(await again(0)).toEqual([
+      { ...NOTHING, device: expect.toSatisfy((tokens: number) => tokens < 3) },
+    ]);
     await simulation.settle();
   });
 
