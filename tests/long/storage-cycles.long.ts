@@ -4,9 +4,9 @@ import { temporaryFolder } from '../storage/support/folders.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { attach, detach, WITH_ADMIN_KEY } from '../support/storage-api.ts';
 
-const CYCLES = 4000;
+const CYCLES = 8000;
 /** V8 makes the room for young objects larger a few times before it stays as it is. */
-const WARM_UP = 2000;
+const WARM_UP = 4000;
 /** Bytes that the memory of a process may differ by after that; an attachment that stayed would be more in the end. */
 const NOISE = 60e6;
 

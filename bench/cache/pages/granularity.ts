@@ -14,11 +14,16 @@ interface Conversation {
   system: number;
 }
 
-/**
- * The share of what came before that L2 gives back with pages of a size: chats over a few system prompts, whose turns
- * come in random order. What nobody uses is in L2 alone, where nothing but whole pages is kept.
- */
-export async function measureGranularity(pageSize: number): Promise<number> {
+/** Shares of what came before that are found again. */
+export interface FoundAgain {
+  /** In L2. */
+  tokens: number;
+  /** Of that, what whole pages hold: there is nothing else in L3. */
+  wholePages: number;
+}
+
+/** What pages of a size lose: chats over a few system prompts, whose turns come in random order, all of them in L2. */
+export async function measureGranularity(pageSize: number): Promise<FoundAgain> {
   const draw = random('chats');
   const systems = Array.from({ length: SYSTEM_PROMPTS }, () => text(draw, 100, 1500));
   const known = new Set<number>();
@@ -35,14 +40,16 @@ export async function measureGranularity(pageSize: number): Promise<number> {
     writePolicy: 'write_through',
     storage: false,
   });
-  let [reusable, reused] = [0, 0];
+  let [reusable, tokens, wholePages] = [0, 0, 0];
   for (let open = [...talks]; open.length > 0; open = open.filter((talk) => talk.turns < TURNS)) {
     const talk = open[draw.below(open.length)]!;
     if (talk.turns > 0 || known.has(talk.system)) reusable += talk.tokens.length;
     known.add(talk.system);
     talk.tokens.push(...text(draw, 10, 400));
     const prefix = new Prefix(Int32Array.from(talk.tokens), '', pageSize);
-    reused += (await cache.begin(prefix)).host;
+    const found = (await cache.begin(prefix)).host;
+    tokens += found;
+    wholePages += found - (found % pageSize);
     for (const token of text(draw, 20, 600)) {
       prefix.append(token);
       talk.tokens.push(token);
@@ -50,7 +57,7 @@ export async function measureGranularity(pageSize: number): Promise<number> {
     await cache.end(prefix);
     talk.turns++;
   }
-  return reused / reusable;
+  return { tokens: tokens / reusable, wholePages: wholePages / reusable };
 }
 
 /** As many small lengths as large ones, by their logarithms. */

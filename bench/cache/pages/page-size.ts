@@ -44,8 +44,8 @@ async function measure(model: string, size: number, length: number, times: numbe
     const copies = measureCopies(engine, pool, slots, times);
     const reads = await measureReads(pool, slots, times);
     const tree = await measureTree(size, times);
-    const reused = await measureGranularity(size);
-    return { pageSize: size, pageBytes: pages.bytes, copies, reads, tree, reused };
+    const found = await measureGranularity(size);
+    return { pageSize: size, pageBytes: pages.bytes, copies, reads, tree, found };
   } finally {
     await engine.close();
   }
