@@ -53,7 +53,7 @@ describe('answers', () => {
       }),
       { numRuns: 150 },
     );
-    expect(preemptions, 'the cells are so few that requests are put back').toBeGreaterThan(50);
+    expect(preemptions, 'the cells are so few that requests are put back').toBeGreaterThan(10);
   });
 
   it('are the greedy continuation of the prompt', async () => {
