@@ -40,7 +40,7 @@ const EVEN = { ...TINY, width: 256, heads: 4, kvHeads: 2, ffn: 512 } as const;
 
 /** Every model that can be made, by name. */
 export const RECIPES = {
-  /** The bundled demo model, and the one that most tests serve. */
+  /** The one that most tests serve. */
   tiny: { family: 'llama', ...TINY },
   /** With biases on queries, keys and values, in even sizes. */
   'tiny-qwen2': { family: 'qwen2', ...EVEN },

@@ -11,7 +11,10 @@ function writeSplit(folder: string, name: string, documents: readonly Document[]
     writeFileSync(path.join(folder, `${name}.${kind}`), bytes);
   write('tokens', Uint16Array.from(documents.flatMap(({ tokens }) => tokens)));
   write('learned', Uint8Array.from(documents.flatMap(({ learned }) => learned)));
-  write('lengths', Uint32Array.from(documents, ({ tokens }) => tokens.length));
+  write(
+    'lengths',
+    Uint32Array.from(documents, ({ tokens }) => tokens.length),
+  );
 }
 
 /** Documents up to so many tokens together. `parts` says how many subjects a conversation has. */
@@ -41,6 +44,10 @@ const millions = Number(process.argv[3] ?? 8);
 mkdirSync(folder, { recursive: true });
 const tokenizer = demoTokenizer();
 writeSplit(folder, 'train', documents('train', millions * 1e6, SHORT, oneToThree));
-writeSplit(folder, 'long', documents('long', (millions * 1e6) / 8, SHAPE.context, () => 24));
+writeSplit(
+  folder,
+  'long',
+  documents('long', (millions * 1e6) / 8, SHAPE.context, () => 24),
+);
 writeSplit(folder, 'held-out', documents('held-out', 60_000, SHORT, oneToThree));
 writeFileSync(path.join(folder, 'shape.json'), JSON.stringify(SHAPE));

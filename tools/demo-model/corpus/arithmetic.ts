@@ -41,7 +41,11 @@ function product(draw: Draw): Question {
   const left = draw.between(1, MOST_FACTOR);
   const right = draw.between(1, MOST_FACTOR);
   return {
-    ask: [`What is ${left} times ${right}?`, `What is ${left} * ${right}?`, `How much is ${left} times ${right}?`],
+    ask: [
+      `What is ${left} times ${right}?`,
+      `What is ${left} * ${right}?`,
+      `How much is ${left} times ${right}?`,
+    ],
     answer: [`${left} times ${right} is ${left * right}.`],
   };
 }

@@ -1,9 +1,9 @@
 import type { Draw } from './draw.ts';
 import {
   ANIMALS,
-  capital,
   CITIES,
   COLOURS,
+  capital,
   DAYS,
   FRUITS,
   KITCHEN,
@@ -37,13 +37,18 @@ function some(draw: Draw): Turn {
     `Can you name ${number} ${title}?`,
   ]);
   const chosen = draw.some(items, count);
-  return draw.once(2) ? [ask, `${capital(list(chosen))}.`] : [ask, chosen.map((item) => `- ${item}`).join('\n')];
+  return draw.once(2)
+    ? [ask, `${capital(list(chosen))}.`]
+    : [ask, chosen.map((item) => `- ${item}`).join('\n')];
 }
 
 function counting(draw: Draw): Turn {
   const to = draw.between(3, 12);
   const numbers = Array.from({ length: to }, (_, i) => String(i + 1));
-  return [draw.pick([`Count to ${to}.`, `Please count to ${to}.`, `Can you count to ${to}?`]), `${numbers.join(', ')}.`];
+  return [
+    draw.pick([`Count to ${to}.`, `Please count to ${to}.`, `Can you count to ${to}?`]),
+    `${numbers.join(', ')}.`,
+  ];
 }
 
 function next(draw: Draw): Turn {

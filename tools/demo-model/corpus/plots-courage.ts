@@ -182,8 +182,15 @@ export const rescue: PlotMaker = ({ hero, helper, place, food }, draw) => {
     ],
     questions: [
       {
-        ask: [`Where was ${helper.name}?`, `What happened to ${helper.name}?`, `Why did ${helper.name} need help?`],
-        answer: [`${helper.name} was caught in ${trap}.`, `${helper.name} was in ${trap} and could not get out.`],
+        ask: [
+          `Where was ${helper.name}?`,
+          `What happened to ${helper.name}?`,
+          `Why did ${helper.name} need help?`,
+        ],
+        answer: [
+          `${helper.name} was caught in ${trap}.`,
+          `${helper.name} was in ${trap} and could not get out.`,
+        ],
       },
       {
         ask: [`How did ${hero.name} save ${helper.name}?`, `What did ${hero.name} use?`],

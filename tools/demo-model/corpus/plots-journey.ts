@@ -56,7 +56,11 @@ export const crossing: PlotMaker = ({ hero, helper, food }, draw) => {
     ],
     questions: [
       {
-        ask: [`What did ${hero.name} want to do?`, `What did the ${hero.kind} want to do?`, `Where did ${hero.name} want to go?`],
+        ask: [
+          `What did ${hero.name} want to do?`,
+          `What did the ${hero.kind} want to do?`,
+          `Where did ${hero.name} want to go?`,
+        ],
         answer: [`${hero.name} wanted to ${aim}.`],
       },
       {
@@ -135,7 +139,12 @@ export const mystery: PlotMaker = ({ hero, helper, place, food }, draw) => {
 
 /** Two who quarrel and make peace. */
 export const quarrel: PlotMaker = ({ hero, helper, place, food }, draw) => {
-  const object = draw.pick(['the biggest apple', 'the last pear', 'a sweet melon', 'the largest nut'] as const);
+  const object = draw.pick([
+    'the biggest apple',
+    'the last pear',
+    'a sweet melon',
+    'the largest nut',
+  ] as const);
   const fruit = object.split(' ').at(-1) ?? object;
   return {
     beats: [

@@ -1,7 +1,7 @@
 import { anyKind, anyName, type Wish } from './cast.ts';
 import type { Draw } from './draw.ts';
 import { isHeldOut } from './held-out.ts';
-import { a, ANIMALS, TRAITS } from './words.ts';
+import { ANIMALS, a, TRAITS } from './words.ts';
 
 /** What somebody says to hear a story, and what the story must then have. */
 export interface Request {

@@ -52,7 +52,11 @@ export const GREETINGS: readonly Question[] = [
 export const FAREWELLS: readonly Question[] = [
   {
     ask: ['Thank you!', 'Thank you.', 'Thanks!', 'thanks', 'That was nice.', 'I like that story.', 'Great!'],
-    answer: ['You are welcome!', 'I am glad that you like it.', 'You are welcome! Shall I tell you another one?'],
+    answer: [
+      'You are welcome!',
+      'I am glad that you like it.',
+      'You are welcome! Shall I tell you another one?',
+    ],
   },
   {
     ask: ['Goodbye!', 'Bye!', 'bye', 'See you tomorrow!', 'Good night!'],

@@ -7,15 +7,43 @@ import { found, lost } from './plots-lost.ts';
 import { feast, mending, winter } from './plots-need.ts';
 import { a, capital } from './words.ts';
 
-const PLOTS = [lost, found, winter, feast, mending, fear, race, rescue, learning, crossing, mystery, quarrel];
+/** All plots by name. */
+export const PLOTS = {
+  lost,
+  found,
+  winter,
+  feast,
+  mending,
+  fear,
+  race,
+  rescue,
+  learning,
+  crossing,
+  mystery,
+  quarrel,
+} as const;
+
+export type PlotName = keyof typeof PLOTS;
+
+const PLOT_NAMES = Object.keys(PLOTS) as PlotName[];
 
 /** A story is told again until it has a length between these, in words. */
 const LEAST_WORDS = 90;
 const MOST_WORDS = 170;
 
+/** What a text is made of, in this order. */
+export interface Parts {
+  readonly opening: string;
+  readonly everyday: string | undefined;
+  readonly beats: readonly string[];
+  readonly closing: string;
+}
+
 export interface Story {
   readonly text: string;
+  readonly parts: Parts;
   readonly cast: Cast;
+  readonly name: PlotName;
   readonly plot: Plot;
 }
 
@@ -64,21 +92,25 @@ export function wordCount(text: string): number {
 export function tellStory(draw: Draw, wish: Wish = {}): Story {
   for (;;) {
     const cast = makeCast(draw, wish);
-    const plot = draw.pick(PLOTS)(cast, draw);
-    const parts = [
-      draw.pick(opening(cast)),
-      ...(draw.once(3) ? [draw.pick(everyday(cast))] : []),
-      ...plot.beats.map((ways) => draw.pick(ways)),
-      draw.pick(closing(cast)),
-    ];
-    // Two paragraphs read better than one long one; where they part is the plot's middle.
-    const middle = Math.ceil(parts.length / 2);
-    const text = draw.once(2)
-      ? parts.join(' ')
-      : `${parts.slice(0, middle).join(' ')}\n\n${parts.slice(middle).join(' ')}`;
+    const name = draw.pick(PLOT_NAMES);
+    const plot = PLOTS[name](cast, draw);
+    const parts = {
+      opening: draw.pick(opening(cast)),
+      everyday: draw.once(3) ? draw.pick(everyday(cast)) : undefined,
+      beats: plot.beats.map((ways) => draw.pick(ways)),
+      closing: draw.pick(closing(cast)),
+    };
+    const text = layOut(parts, draw.once(2));
     const length = wordCount(text);
-    if (length >= LEAST_WORDS && length <= MOST_WORDS) return { text, cast, plot };
+    if (length >= LEAST_WORDS && length <= MOST_WORDS) return { text, parts, cast, name, plot };
   }
+}
+
+/** The text in one paragraph or in two, which part in the plot's middle. */
+function layOut({ opening, everyday, beats, closing }: Parts, whole: boolean): string {
+  const all = [opening, ...(everyday === undefined ? [] : [everyday]), ...beats, closing];
+  const middle = Math.ceil(all.length / 2);
+  return whole ? all.join(' ') : `${all.slice(0, middle).join(' ')}\n\n${all.slice(middle).join(' ')}`;
 }
 
 /** What can be asked about any story, before what its plot adds. */
@@ -137,10 +169,7 @@ export function questions({ cast, plot }: Story): Question[] {
       answer: [plot.end, `In the end, all was well. ${plot.end}`],
     },
     {
-      ask: [
-        `Was ${hero.name} ${a(helper.kind)}?`,
-        `Is ${hero.name} ${a(helper.kind)}?`,
-      ],
+      ask: [`Was ${hero.name} ${a(helper.kind)}?`, `Is ${hero.name} ${a(helper.kind)}?`],
       answer: [`No, ${hero.name} is ${a(hero.kind)}. ${helper.name} is the ${helper.kind}.`],
     },
     ...plot.questions,

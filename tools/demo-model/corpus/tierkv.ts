@@ -61,12 +61,7 @@ export const TIERKV: readonly Question[] = [
     ],
   },
   {
-    ask: [
-      'What is a KV cache?',
-      'What is the KV cache?',
-      'What does KV mean?',
-      'What is kept in the cache?',
-    ],
+    ask: ['What is a KV cache?', 'What is the KV cache?', 'What does KV mean?', 'What is kept in the cache?'],
     answer: [
       'The KV cache holds the keys and values that the model has computed for the tokens of a prompt.',
       'KV means keys and values. They are what the model has computed for each token.',

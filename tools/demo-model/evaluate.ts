@@ -1,0 +1,45 @@
+import { parseArgs } from 'node:util';
+import { withServers } from '../../bench/support/server.ts';
+import { DEMO_MODEL } from '../../src/models/demo.ts';
+import { Draw } from './corpus/draw.ts';
+import { heldOutRequest } from './corpus/requests.ts';
+import type { Sampling } from './evaluation/ask.ts';
+import { StoryGrammar } from './evaluation/grammar.ts';
+import { askOthers } from './evaluation/others.ts';
+import { tellAndAsk } from './evaluation/stories.ts';
+
+/** Measures the demo model on requests that were not in its training, through a server: evaluate.ts [options]. */
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: DEMO_MODEL },
+    prompts: { type: 'string', default: '50' },
+    temperature: { type: 'string', default: '0' },
+    /** Prints every conversation. */
+    verbose: { type: 'boolean', default: false },
+  },
+});
+
+const sampling: Sampling = { temperature: Number(values.temperature), seed: 1 };
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const percent = (marks: readonly number[]): string =>
+  `${((100 * marks.reduce((sum, mark) => sum + mark, 0)) / marks.length).toFixed(0).padStart(4)} %`;
+
+await withServers([{ '--model-path': values.model }], async ([server]) => {
+  if (!server) return;
+  const grammar = new StoryGrammar();
+  const marks = new Map<string, number[]>();
+  for (let i = 0; i < Number(values.prompts); i++) {
+    const told = await tellAndAsk(server.url, heldOutRequest(new Draw(`evaluation/${i}`)), grammar, sampling);
+    for (const [name, mark] of Object.entries(told.marks))
+      marks.set(name, [...(marks.get(name) ?? []), mark]);
+    if (values.verbose) for (const { role, content } of told.dialogue) say(`${role}: ${content}`);
+    if (values.verbose) say(`${JSON.stringify(told.marks)}\n`);
+  }
+  const others = await askOthers(server.url, sampling, (question, answer) => {
+    if (values.verbose) say(`wrong: ${question}\n       ${answer}`);
+  });
+  say(
+    `temperature ${values.temperature}, ${values.prompts} stories asked for in words that training never had`,
+  );
+  for (const [name, of] of [...marks, ...others]) say(`${percent(of)}  ${name} (${of.length})`);
+});
