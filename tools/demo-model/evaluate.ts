@@ -24,7 +24,7 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const percent = (marks: readonly number[]): string =>
   `${((100 * marks.reduce((sum, mark) => sum + mark, 0)) / marks.length).toFixed(0).padStart(4)} %`;
 
-await withServers([{ '--model-path': values.model }], async ([server]) => {
+await withServers([{ '--model-path': values.model, '--threads': 1 }], async ([server]) => {
   if (!server) return;
   const grammar = new StoryGrammar();
   const marks = new Map<string, number[]>();

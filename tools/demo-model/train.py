@@ -21,7 +21,7 @@ BATCH = 2048
 # Documents that are sorted by length to be put together.
 WINDOW = 256
 # One step in so many has one document of the whole context.
-LONG_EVERY = 32
+LONG_EVERY = 48
 NOT_LEARNED = -100
 WARM_UP = 40
 MATRIX_RATE = 0.02
