@@ -1,11 +1,12 @@
 """Trains the demo model on a CPU: train.py FOLDER MINUTES
 
-FOLDER holds what prepare.ts wrote. A checkpoint in it is taken up where it stopped; the weights go to
+FOLDER holds what prepare.ts wrote. A checkpoint in it is taken up where SIGTERM stopped it; the weights go to
 FOLDER/weights.bin and the log to FOLDER/log.txt.
 """
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -137,8 +138,10 @@ def main(folder, minutes):
 
     if step == 0:
         say(f"{sum(weights.numel() for weights in model.parameters())} parameters, {len(short.documents)} documents")
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     last_save, running = seconds, None
-    while seconds < 60 * minutes:
+    while seconds < 60 * minutes and not stopping:
         begun = time.monotonic()
         progress = seconds / (60 * minutes)
         rate = min(1, (step + 1) / WARM_UP, (1 - progress) / FALL)
@@ -165,6 +168,8 @@ def main(folder, minutes):
             last_save = seconds
     save()
     write_weights(model, folder)
+    if stopping:
+        sys.exit(1)
     say(f"step {step}  {seconds / 60:.1f} min  {seen} tokens  held-out loss {held_out_loss(model, folder):.4f}")
 
 

@@ -2,7 +2,7 @@ import type { Draw } from './draw.ts';
 import { ANIMALS, FOODS, HE_NAMES, HOMES, PEOPLE, PLACES, SHE_NAMES, TRAITS } from './words.ts';
 
 /** Somebody in a story, with the pronouns that go with the name. */
-export interface Character {
+interface Character {
   /** 'fox', 'baker'. */
   readonly kind: string;
   readonly name: string;

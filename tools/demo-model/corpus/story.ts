@@ -23,7 +23,7 @@ export const PLOTS = {
   quarrel,
 } as const;
 
-export type PlotName = keyof typeof PLOTS;
+type PlotName = keyof typeof PLOTS;
 
 const PLOT_NAMES = Object.keys(PLOTS) as PlotName[];
 
@@ -32,7 +32,7 @@ const LEAST_WORDS = 90;
 const MOST_WORDS = 170;
 
 /** What a text is made of, in this order. */
-export interface Parts {
+interface Parts {
   readonly opening: string;
   readonly everyday: string | undefined;
   readonly beats: readonly string[];

@@ -6,7 +6,7 @@ import type { StoryGrammar } from './grammar.ts';
 import { namesIn } from './masks.ts';
 
 /** What is measured of one story and the questions behind it: each is 1 where it holds, 0 where not. */
-export type Marks = Readonly<Record<string, number>>;
+type Marks = Readonly<Record<string, number>>;
 
 export interface Told {
   readonly request: string;
