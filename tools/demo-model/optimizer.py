@@ -6,14 +6,14 @@ import torch
 def orthogonal(matrices):
     """The nearest orthogonal matrices, about, by five Newton-Schulz steps (Jordan et al., "Muon", 2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)).bfloat16()
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.transpose(-2, -1)
     for _ in range(5):
         square = x @ x.transpose(-2, -1)
         x = a * x + (b * square + c * square @ square) @ x
-    return x.transpose(-2, -1) if tall else x
+    return (x.transpose(-2, -1) if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):

@@ -69,7 +69,10 @@ class Batches:
 def loss_of(model, batch):
     tokens, targets = batch
     chosen = targets != NOT_LEARNED
-    return F.cross_entropy(model.logits(model.hidden(tokens)[chosen]), targets[chosen])
+    # Products of bf16 matrices take less than half the time where the processor has them, and give the same loss.
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=model.training):
+        logits = model.logits(model.hidden(tokens)[chosen])
+    return F.cross_entropy(logits.float(), targets[chosen])
 
 
 @torch.no_grad()
