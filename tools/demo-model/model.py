@@ -1,4 +1,4 @@
-"""A llama-style decoder, as llama.cpp computes it (architecture `llama`, tied embeddings)."""
+"""A llama-style decoder with norms on queries and keys, as llama.cpp computes it (`qwen3`, tied embeddings)."""
 
 import json
 import math
@@ -25,10 +25,9 @@ class Norm(nn.Module):
 
 
 def turn(x, cos, sin):
-    """Rotary positions on neighbouring pairs, (0, 1), (2, 3), …: llama.cpp's `NORM` order, so that no row of
-    the exported matrices has to move."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+    """Rotary positions on pairs of the two halves of a head, (0, n / 2), (1, n / 2 + 1), …: llama.cpp's `NEOX`."""
+    first, second = x.chunk(2, -1)
+    return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
 
 
 class Block(nn.Module):
@@ -40,6 +39,9 @@ class Block(nn.Module):
         self.attn_q = nn.Linear(width, width, bias=False)
         self.attn_k = nn.Linear(width, width, bias=False)
         self.attn_v = nn.Linear(width, width, bias=False)
+        # Without these norms the scores grow until softmax is saturated: names were never looked up in the text.
+        self.attn_q_norm = Norm(width // self.heads, shape["normEpsilon"])
+        self.attn_k_norm = Norm(width // self.heads, shape["normEpsilon"])
         self.attn_output = nn.Linear(width, width, bias=False)
         self.ffn_norm = Norm(width, shape["normEpsilon"])
         self.ffn_gate = nn.Linear(width, ffn, bias=False)
@@ -49,7 +51,9 @@ class Block(nn.Module):
     def attention(self, x, cos, sin):
         rows, length, width = x.shape
         split = lambda y: y.view(rows, length, self.heads, -1).transpose(1, 2)
-        q, k, v = turn(split(self.attn_q(x)), cos, sin), turn(split(self.attn_k(x)), cos, sin), split(self.attn_v(x))
+        q = turn(self.attn_q_norm(split(self.attn_q(x))), cos, sin)
+        k = turn(self.attn_k_norm(split(self.attn_k(x))), cos, sin)
+        v = split(self.attn_v(x))
         scale = 1 / math.sqrt(width // self.heads)
         out = []
         # Queries in pieces: only the keys up to a piece's end are multiplied.
