@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../../src/models/bpe.ts';
 import { conversation, type Message } from './corpus/conversation.ts';
 import type { Draw } from './corpus/draw.ts';
+import { echoes } from './corpus/echo.ts';
 import { tellStory } from './corpus/story.ts';
 
 /** Tokens that the model sees as one, apart from all others. */
@@ -12,6 +13,11 @@ export interface Document {
 
 /** One document in this many is a story without a conversation, for `/v1/completions`. */
 const PLAIN = 10;
+
+/** A document in which answers repeat what was said. */
+export function echoDocument(draw: Draw, tokenizer: Tokenizer): Document {
+  return chat(echoes(draw), tokenizer);
+}
 
 /** A document of at most `most` tokens; `parts` is how many subjects a conversation has. */
 export function document(draw: Draw, tokenizer: Tokenizer, parts: number, most: number): Document {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Draw } from './corpus/draw.ts';
-import { type Document, document } from './documents.ts';
+import { type Document, document, echoDocument } from './documents.ts';
 import { SHAPE } from './shape.ts';
 import { demoTokenizer } from './tokenizer.ts';
 
@@ -17,12 +17,29 @@ function writeSplit(folder: string, name: string, documents: readonly Document[]
   );
 }
 
+/** Of the first so many tokens, most documents are echoes, and of the others one in so many. */
+const ECHOES = { first: 700_000, firstOf: 10, firstShare: 8, thenOneOf: 6 };
+
+function isEcho(draw: Draw, tokens: number): boolean {
+  return tokens < ECHOES.first
+    ? draw.between(1, ECHOES.firstOf) <= ECHOES.firstShare
+    : draw.once(ECHOES.thenOneOf);
+}
+
 /** Documents up to so many tokens together. `parts` says how many subjects a conversation has. */
-function documents(name: string, total: number, most: number, parts: (draw: Draw) => number): Document[] {
+function documents(
+  name: string,
+  total: number,
+  most: number,
+  parts: (draw: Draw) => number,
+  echo: (draw: Draw, tokens: number) => boolean = () => false,
+): Document[] {
   const made: Document[] = [];
   for (let tokens = 0, i = 0; tokens < total; i++) {
     const draw = new Draw(`${name}/${i}`);
-    const next = document(draw, tokenizer, parts(draw), most);
+    const next = echo(draw, tokens)
+      ? echoDocument(draw, tokenizer)
+      : document(draw, tokenizer, parts(draw), most);
     made.push(next);
     tokens += next.tokens.length;
   }
@@ -43,7 +60,7 @@ if (!folder) throw new Error('Usage: prepare.ts FOLDER [MILLIONS OF TOKENS]');
 const millions = Number(process.argv[3] ?? 8);
 mkdirSync(folder, { recursive: true });
 const tokenizer = demoTokenizer();
-writeSplit(folder, 'train', documents('train', millions * 1e6, SHORT, oneToThree));
+writeSplit(folder, 'train', documents('train', millions * 1e6, SHORT, oneToThree, isEcho));
 writeSplit(
   folder,
   'long',

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from initial import set_up
 from model import Model, read_shape
 from optimizer import Muon
 
@@ -25,8 +26,8 @@ WINDOW = 256
 LONG_EVERY = 48
 NOT_LEARNED = -100
 WARM_UP = 40
-MATRIX_RATE = 0.02
-OTHER_RATE = 0.004
+MATRIX_RATE = 0.015
+OTHER_RATE = 0.002
 # The share of the time at whose end the rates fall to zero.
 FALL = 0.5
 SAVE_EVERY_SECONDS = 120
@@ -107,6 +108,7 @@ def main(folder, minutes):
     # Two threads wait for each other at every step where cores are shared.
     torch.set_num_threads(1)
     model = Model(read_shape(folder))
+    set_up(model)
     inner = [weights for name, weights in model.named_parameters() if name.startswith("blk.") and weights.dim() == 2]
     known = {id(weights) for weights in inner}
     others = [weights for weights in model.parameters() if id(weights) not in known]
