@@ -1,7 +1,7 @@
 import { WORDS } from '../../../src/models/corpus.ts';
 import type { Message } from './conversation.ts';
 import type { Draw } from './draw.ts';
-import { a, ANIMALS, COLOURS, HE_NAMES, PEOPLE, PLACES, SHE_NAMES, THINGS } from './words.ts';
+import { ANIMALS, a, COLOURS, HE_NAMES, PEOPLE, PLACES, SHE_NAMES, THINGS } from './words.ts';
 
 const OWN = [...ANIMALS, ...PEOPLE, ...THINGS, ...COLOURS, ...SHE_NAMES, ...HE_NAMES];
 const OTHER = [...WORDS.nouns, ...WORDS.verbs, ...WORDS.adjectives];
@@ -51,7 +51,10 @@ function lookUp(draw: Draw): Turn[] {
       },
     ]);
   });
-  const questions = draw.some(facts.flatMap(({ turns }) => turns), draw.between(2, 5));
+  const questions = draw.some(
+    facts.flatMap(({ turns }) => turns),
+    draw.between(2, 5),
+  );
   const told = facts.map((fact) => fact.told).join(' ');
   return questions.map(([ask, answer], i): Turn => [i === 0 ? `${told} ${ask}` : ask, answer]);
 }
@@ -61,9 +64,7 @@ function lookUp(draw: Draw): Turn[] {
  * acceptable time to look names up: too few of their words depend on it.
  */
 export function echoes(draw: Draw): Message[] {
-  const turns = draw.once(2)
-    ? lookUp(draw)
-    : Array.from({ length: draw.between(1, 3) }, () => repeat(draw));
+  const turns = draw.once(2) ? lookUp(draw) : Array.from({ length: draw.between(1, 3) }, () => repeat(draw));
   return turns.flatMap(([ask, answer]): Message[] => [
     { role: 'user', content: ask },
     { role: 'assistant', content: answer },
