@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { withServers } from '../../bench/support/server.ts';
 import { DEMO_MODEL } from '../../src/models/demo.ts';
 import { Draw } from './corpus/draw.ts';
-import { heldOutRequest } from './corpus/requests.ts';
+import { heldOutRequests } from './corpus/requests.ts';
 import type { Sampling } from './evaluation/ask.ts';
 import { StoryGrammar } from './evaluation/grammar.ts';
 import { askOthers } from './evaluation/others.ts';
@@ -28,8 +28,8 @@ await withServers([{ '--model-path': values.model, '--threads': 1 }], async ([se
   if (!server) return;
   const grammar = new StoryGrammar();
   const marks = new Map<string, number[]>();
-  for (let i = 0; i < Number(values.prompts); i++) {
-    const told = await tellAndAsk(server.url, heldOutRequest(new Draw(`evaluation/${i}`)), grammar, sampling);
+  for (const request of heldOutRequests(new Draw('evaluation'), Number(values.prompts))) {
+    const told = await tellAndAsk(server.url, request, grammar, sampling);
     for (const [name, mark] of Object.entries(told.marks))
       marks.set(name, [...(marks.get(name) ?? []), mark]);
     if (values.verbose) for (const { role, content } of told.dialogue) say(`${role}: ${content}`);

@@ -66,12 +66,14 @@ export function storyRequest(draw: Draw, again = false): Request {
   }
 }
 
-/** A request for a story that training never shows. */
-export function heldOutRequest(draw: Draw): Request {
-  for (;;) {
+/** Different requests for stories that training never shows. */
+export function heldOutRequests(draw: Draw, count: number): Request[] {
+  const requests = new Map<string, Request>();
+  while (requests.size < count) {
     const request = drawRequest(draw, false);
-    if (isHeldOut(request.text)) return request;
+    if (isHeldOut(request.text)) requests.set(request.text, request);
   }
+  return [...requests.values()];
 }
 
 function drawRequest(draw: Draw, again: boolean): Request {

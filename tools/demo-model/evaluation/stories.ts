@@ -1,6 +1,7 @@
 import type { Message } from '../corpus/conversation.ts';
 import type { Request } from '../corpus/requests.ts';
 import { wordCount } from '../corpus/story.ts';
+import { HOMES } from '../corpus/words.ts';
 import { ask, type Sampling } from './ask.ts';
 import type { StoryGrammar } from './grammar.ts';
 import { namesIn } from './masks.ts';
@@ -51,25 +52,23 @@ export async function tellAndAsk(
     dialogue.push({ role: 'assistant', content: answer.text });
     return mark(answer.ended && fits(answer.text));
   };
-  const [, home = ' nowhere'] =
-    /lived (.+?)\./.exec(story.text) ?? /Long ago, (.+?), lived/.exec(story.text) ?? [];
-  marks['answers who it is about'] = await follow('Who is the story about?', (answer) =>
-    answer.includes(hero),
-  );
+  /** The answer names these, and nobody else of the story or of none. */
+  const names = (answer: string, needed: string): boolean =>
+    needed !== '' &&
+    answer.includes(needed) &&
+    namesIn(answer).every((each) => [hero, friend].includes(each));
+  const home = HOMES.find((each) => story.text.toLowerCase().includes(each));
+  marks['answers who it is about'] = await follow('Who is the story about?', (answer) => names(answer, hero));
   marks["answers the hero's name"] = await follow(`What is the name of the ${kind}?`, (answer) =>
-    answer.includes(hero),
+    names(answer, hero),
   );
-  marks['answers where'] = await follow(`Where did ${hero} live?`, (answer) =>
-    home.includes(placeOf(answer)),
+  marks['answers where'] = await follow(
+    `Where did ${hero} live?`,
+    (answer) => home !== undefined && answer.includes(home),
   );
   marks['answers who the friend was'] = await follow(`Who did ${hero} meet?`, (answer) =>
-    answer.includes(friend),
+    names(answer, friend),
   );
-  marks['answers how it ended'] = await follow('How did the story end?', (answer) => answer.includes(hero));
+  marks['answers how it ended'] = await follow('How did the story end?', (answer) => names(answer, hero));
   return { request: request.text, text: story.text, marks, dialogue };
-}
-
-/** What stands behind 'lived' in an answer, or what is in no story. */
-function placeOf(answer: string): string {
-  return /lived (.+?)\.$/.exec(answer.trim())?.[1] ?? ' somewhere else';
 }
