@@ -3,7 +3,6 @@ import { withServers } from '../../bench/support/server.ts';
 import { DEMO_MODEL } from '../../src/models/demo.ts';
 import { Draw } from './corpus/draw.ts';
 import { heldOutRequests } from './corpus/requests.ts';
-import type { Sampling } from './evaluation/ask.ts';
 import { StoryGrammar } from './evaluation/grammar.ts';
 import { askOthers } from './evaluation/others.ts';
 import { tellAndAsk } from './evaluation/stories.ts';
@@ -19,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 
-const sampling: Sampling = { temperature: Number(values.temperature), seed: 1 };
+const temperature = Number(values.temperature);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const percent = (marks: readonly number[]): string =>
   `${((100 * marks.reduce((sum, mark) => sum + mark, 0)) / marks.length).toFixed(0).padStart(4)} %`;
@@ -28,14 +27,15 @@ await withServers([{ '--model-path': values.model, '--threads': 1 }], async ([se
   if (!server) return;
   const grammar = new StoryGrammar();
   const marks = new Map<string, number[]>();
-  for (const request of heldOutRequests(new Draw('evaluation'), Number(values.prompts))) {
-    const told = await tellAndAsk(server.url, request, grammar, sampling);
+  const requests = heldOutRequests(new Draw('evaluation'), Number(values.prompts));
+  for (const [seed, request] of requests.entries()) {
+    const told = await tellAndAsk(server.url, request, grammar, { temperature, seed });
     for (const [name, mark] of Object.entries(told.marks))
       marks.set(name, [...(marks.get(name) ?? []), mark]);
     if (values.verbose) for (const { role, content } of told.dialogue) say(`${role}: ${content}`);
     if (values.verbose) say(`${JSON.stringify(told.marks)}\n`);
   }
-  const others = await askOthers(server.url, sampling, (question, answer) => {
+  const others = await askOthers(server.url, { temperature, seed: 1 }, (question, answer) => {
     if (values.verbose) say(`wrong: ${question}\n       ${answer}`);
   });
   say(

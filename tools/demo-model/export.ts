@@ -20,12 +20,16 @@ function tensor({ name, shape, offset }: Written, weights: ArrayBuffer, matrices
   const type = shape.length > 1 ? matrices : 'f32';
   const [length = 1, ...rest] = shape.toReversed();
   const rows = rest.reduce((product, size) => product * size, 1);
+  // The last norm: its outputs are what the logits are made of.
+  const scale = name === 'output_norm.weight' ? SHAPE.sharpness : 1;
   const stride = byteLength(type, length);
   const data = (): Uint8Array => {
     const bytes = new Uint8Array(stride * rows);
     const view = new DataView(bytes.buffer);
     for (let row = 0; row < rows; row++) {
-      const values = new Float32Array(weights, offset + 4 * row * length, length);
+      const values = new Float32Array(weights, offset + 4 * row * length, length).map(
+        (value) => value * scale,
+      );
       LAYOUTS[type].encode(values, view, row * stride);
     }
     return bytes;

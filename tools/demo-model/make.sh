@@ -6,7 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 [ -f "$folder/shape.json" ] || node "$here/prepare.ts" "$folder"
-"${PYTHON:-python3}" "$here/train.py" "$folder" "${2:-50}"
+"${PYTHON:-python3}" "$here/train.py" "$folder" "${2:-38}"
 node "$here/export.ts" "$folder" "$here/../../models/demo.gguf"
-cp "$folder/log.txt" "$here/training.log"
+cp "$folder/log.txt" "$here/training.txt"
 { node "$here/evaluate.ts"; node "$here/evaluate.ts" --temperature 1; } > "$here/evaluation.txt"
