@@ -5,7 +5,7 @@ import { WRITE_POLICIES, type WritePolicy } from '../cache/write-policy.ts';
 import { GPU_CHOICES, type GpuChoice } from '../engine/llama/library.ts';
 import { KV_CACHE_TYPES, type KvCacheType } from '../engine/llama/llama-engine.ts';
 import type { FingerprintMode } from '../engine/llama/model-fingerprint.ts';
-import { ensureModel } from '../models/store.ts';
+import { DEMO_MODEL } from '../models/demo.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../server/start.ts';
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from '../shared/log.ts';
 import { OPERATION_MODES, type OperationMode } from '../shared/storage-messages.ts';
@@ -168,7 +168,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const log = createLogger(flags.logLevel, format);
   checkKey('--api-key (TIERKV_API_KEY)', flags.apiKey);
   checkKey('--admin-api-key (TIERKV_ADMIN_API_KEY)', flags.adminApiKey);
-  const modelPath = flags.modelPath ?? flags.model ?? (await demoModel((line) => log.info(line)));
+  const modelPath = flags.modelPath ?? flags.model ?? demoModel((line) => log.info(line));
   const loading = new ProgressLine('loading the model');
   const options: ServerOptions = {
     modelPath,
@@ -224,12 +224,9 @@ async function serve(flags: ServeFlags): Promise<void> {
   await closeOnSignal(server, (line) => log.info(line));
 }
 
-async function demoModel(say: (line: string) => void): Promise<string> {
-  say('No --model-path: serving the tiny test model, whose answers are random words.');
-  const making = new ProgressLine('writing the tiny model');
-  return ensureModel('tiny', { onProgress: (fraction) => making.update(fraction) }).finally(() =>
-    making.end(),
-  );
+function demoModel(say: (line: string) => void): string {
+  say('No --model-path: serving the demo model, a toy that tells stories.');
+  return DEMO_MODEL;
 }
 
 /** The first signal ends the server in order; the second one at once. */

@@ -68,6 +68,9 @@ const NAMES = words(`
   Vera Monday Tuesday Friday Sunday January April July October Africa America Asia Berlin Europe Geneva London
   Madrid Paris Tokyo English French German Spanish`);
 
+/** Lists of common words, for other texts that are put together at random. */
+export const WORDS = { nouns: NOUNS, verbs: VERBS, adjectives: ADJECTIVES, names: NAMES } as const;
+
 const ACCENTED = words(`
   café naïve résumé façade jalapeño crème brûlée über Zürich Köln São Málaga Łódź Škoda señor garçon déjà año
   größe élève coração ångström smörgåsbord Москва привет мир спасибо Αθήνα καλημέρα 東京 日本語 你好 世界 안녕하세요 مرحبا`);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { body, type Family, type Shape } from './architectures.ts';
-import { type Special, type Tokenizer, TokenType, train } from './bpe.ts';
+import { type Tokenizer, TokenType, train } from './bpe.ts';
 import { CHAT_TEMPLATE } from './chat-template.ts';
 import { corpus } from './corpus.ts';
-import type { GgufFile, GgufValue } from './gguf-writer.ts';
+import type { GgufFile } from './gguf-writer.ts';
 import type { TensorType } from './quantize.ts';
+import { SPECIALS, tokenizerMetadata } from './vocabulary.ts';
 
 /** How one model is generated. Its weights are random: it answers with words, not with sense. */
 interface Recipe extends Shape {
@@ -39,7 +40,7 @@ const EVEN = { ...TINY, width: 256, heads: 4, kvHeads: 2, ffn: 512 } as const;
 
 /** Every model that can be made, by name. */
 export const RECIPES = {
-  /** The bundled demo model, and the one that most tests serve. */
+  /** The one that most tests serve. */
   tiny: { family: 'llama', ...TINY },
   /** With biases on queries, keys and values, in even sizes. */
   'tiny-qwen2': { family: 'qwen2', ...EVEN },
@@ -71,16 +72,6 @@ export const RECIPES = {
 
 export type ModelName = keyof typeof RECIPES;
 
-const END = '<|im_end|>';
-const TEXT_END = '<|endoftext|>';
-const SPECIALS: readonly Special[] = [
-  { text: TEXT_END, type: TokenType.control },
-  { text: '<|im_start|>', type: TokenType.control },
-  { text: END, type: TokenType.control },
-  { text: '<tool_call>', type: TokenType.userDefined },
-  { text: '</tool_call>', type: TokenType.userDefined },
-];
-
 /** `llama_ftype` in llama.h. */
 const FILE_TYPES: Readonly<Record<TensorType, number>> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7 };
 
@@ -90,22 +81,6 @@ const UNPRINTABLE = /(?![\t\n])\p{Cc}|\uFFFD/u;
 /** The tokenizer of a model: the same merges for all, more of them for a larger vocabulary. */
 export function tokenizer(name: ModelName): Tokenizer {
   return train(corpus(), RECIPES[name].vocabulary, SPECIALS);
-}
-
-function tokenizerMetadata(vocabulary: Tokenizer): Record<string, GgufValue> {
-  const end = vocabulary.special(TEXT_END);
-  return {
-    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
-    'tokenizer.ggml.pre': { type: 'string', value: 'qwen2' },
-    'tokenizer.ggml.tokens': { type: 'strings', value: vocabulary.tokens },
-    'tokenizer.ggml.token_type': { type: 'i32s', value: vocabulary.types },
-    'tokenizer.ggml.merges': { type: 'strings', value: vocabulary.merges },
-    'tokenizer.ggml.bos_token_id': { type: 'u32', value: end },
-    'tokenizer.ggml.eos_token_id': { type: 'u32', value: vocabulary.special(END) },
-    'tokenizer.ggml.padding_token_id': { type: 'u32', value: end },
-    'tokenizer.ggml.add_bos_token': { type: 'bool', value: false },
-    'tokenizer.chat_template': { type: 'string', value: CHAT_TEMPLATE },
-  };
 }
 
 /** The content of a model's file; the weights are computed as they are written. */

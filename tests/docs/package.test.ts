@@ -40,7 +40,7 @@ test('the installed package serves', async () => {
     const body = JSON.stringify({ prompt: 'Hello', max_tokens: 3 });
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body });
-    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ model: 'tierkv-demo' });
   } finally {
     server.kill('SIGTERM');
     await gone;

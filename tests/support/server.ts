@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
+import { ensureModel } from '../../src/models/store.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const OWN_NODE = path.join(ROOT, 'node_modules/node/bin/node');
@@ -57,7 +58,9 @@ export async function startServer(
   environment: NodeJS.ProcessEnv = {},
 ): Promise<TestServer> {
   // One thread: the library's threads wait for each other spinning, which takes long on cores that others use too.
-  const child = spawn(NODE, [MAIN, 'serve', '--port', '0', '--threads', '1', ...flags], {
+  const model = await ensureModel('tiny');
+  const own = ['--port', '0', '--threads', '1', '--model-path', model];
+  const child = spawn(NODE, [MAIN, 'serve', ...own, ...flags], {
     cwd: ROOT,
     env: cleanEnvironment(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
