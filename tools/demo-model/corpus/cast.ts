@@ -46,7 +46,7 @@ const PERSON = 6;
 function character(draw: Draw, kind: string, name?: string, other?: Character): Character {
   const she = name ? SHE_NAMES.includes(name) : SHE_ALONE.has(kind) || (!HE_ALONE.has(kind) && draw.once(2));
   const names = (she ? SHE_NAMES : HE_NAMES).filter((each) => each !== other?.name);
-  return { kind, name: name ?? draw.pick(names), ...(she ? SHE : HE) };
+  return { kind, name: name ?? draw.early(names), ...(she ? SHE : HE) };
 }
 
 /** A kind of animal or person, other than `not`. */
@@ -66,9 +66,9 @@ export function makeCast(draw: Draw, wish: Wish = {}): Cast {
   return {
     hero,
     helper,
-    trait: wish.trait ?? draw.pick(TRAITS.filter((trait) => trait !== kind)),
-    home: draw.pick(HOMES),
-    place: draw.pick(PLACES),
-    food: draw.pick(FOODS),
+    trait: wish.trait ?? draw.early(TRAITS.filter((trait) => trait !== kind)),
+    home: draw.early(HOMES),
+    place: draw.early(PLACES),
+    food: draw.early(FOODS),
   };
 }

@@ -24,6 +24,15 @@ export class Draw {
     return item;
   }
 
+  /**
+   * An item, early ones more often: of many that are as likely as each other, a model that says the likeliest may well
+   * say something else.
+   */
+  early<T>(list: readonly T[]): T {
+    const at = Math.min(this.#random.below(list.length), this.#random.below(list.length));
+    return this.pick(list.slice(at, at + 1));
+  }
+
   /** `count` different items in random order. */
   some<T>(list: readonly T[], count: number): T[] {
     const rest = [...list];

@@ -95,10 +95,10 @@ export function tellStory(draw: Draw, wish: Wish = {}): Story {
     const name = draw.pick(PLOT_NAMES);
     const plot = PLOTS[name](cast, draw);
     const parts = {
-      opening: draw.pick(opening(cast)),
-      everyday: draw.once(3) ? draw.pick(everyday(cast)) : undefined,
-      beats: plot.beats.map((ways) => draw.pick(ways)),
-      closing: draw.pick(closing(cast)),
+      opening: draw.early(opening(cast)),
+      everyday: draw.once(3) ? draw.early(everyday(cast)) : undefined,
+      beats: plot.beats.map((ways) => draw.early(ways)),
+      closing: draw.early(closing(cast)),
     };
     const text = layOut(parts, draw.once(2));
     const length = wordCount(text);
