@@ -1,9 +1,9 @@
 import { median, rounded } from '../../src/bench/statistics.ts';
 import { ask, type Streamed, timeToFirstToken } from '../support/client.ts';
 import { table } from '../support/page.ts';
+import { type Measured, type Settings, withModel } from '../support/parts.ts';
 import { uniquePrompt } from '../support/prompts.ts';
 import { type BenchServer, withServers } from '../support/server.ts';
-import { type Measured, type Settings, withModel } from './part.ts';
 
 const CELLS = 16_384;
 /** Tokens that stay in L1; the last one is all. */

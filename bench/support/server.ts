@@ -73,10 +73,11 @@ export async function flushCache(url: string): Promise<void> {
   if (!response.ok) throw new Error(`/flush_cache: status ${response.status}`);
 }
 
-/** What all series of a metric add up to. */
-export async function metric(url: string, name: string): Promise<number> {
+/** What all series of a metric add up to, or those alone that have a label such as `op="write"`. */
+export async function metric(url: string, name: string, label = ''): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const isMeant = (line: string) => line.startsWith(`${name}{`) || line.startsWith(`${name} `);
+  const lines = text.split('\n').filter((line) => isMeant(line) && line.includes(label));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { median, rounded } from '../../../src/bench/statistics.ts';
 import { ask, type Streamed, timeToFirstToken } from '../../support/client.ts';
 import { table } from '../../support/page.ts';
+import { type Measured, type Settings, withModel } from '../../support/parts.ts';
 import { type BenchServer, flushCache, metric, startServer, storageIdle } from '../../support/server.ts';
-import { type Measured, type Settings, withModel } from '../part.ts';
 import { dropFromPageCache } from './page-cache.ts';
 import { textsOf } from './texts.ts';
 

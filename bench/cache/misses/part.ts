@@ -3,9 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { median, medianInterval, rounded } from '../../../src/bench/statistics.ts';
 import { table } from '../../support/page.ts';
+import { type Measured, type Settings, withModel } from '../../support/parts.ts';
 import { uniquePrompt } from '../../support/prompts.ts';
 import { type BenchServer, type Flags, withServers } from '../../support/server.ts';
-import { type Measured, type Settings, withModel } from '../part.ts';
 import { measureProcessor } from './processor.ts';
 import { measureWaiting, REQUESTS } from './waiting.ts';
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { rounded } from '../../../src/bench/statistics.ts';
 import { engineEnvironment } from '../../../src/ranks/rank-environment.ts';
 import { table } from '../../support/page.ts';
-import { type Measured, type Settings, withModel } from '../part.ts';
+import { type Measured, type Settings, withModel } from '../../support/parts.ts';
 import type { MeasuredPageSize } from './page-size.ts';
 
 const PAGE_SIZES = [16, 32, 64];

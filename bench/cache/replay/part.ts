@@ -2,7 +2,7 @@ import path from 'node:path';
 import { rounded } from '../../../src/bench/statistics.ts';
 import { BLOCK, readTrace } from '../../../src/bench/trace/trace.ts';
 import { table } from '../../support/page.ts';
-import type { Measured, Settings } from '../part.ts';
+import type { Measured, Settings } from '../../support/parts.ts';
 import { reusableTokens } from './blocks.ts';
 import { plainLruHits } from './plain-lru.ts';
 import { replay } from './replay.ts';
@@ -13,7 +13,7 @@ const SIZES = [2000, 10_000, 20_000, 50_000].map((blocks) => blocks * BLOCK);
 const WHOLE_TRACE_TOKENS = 144_793_823;
 
 /** How much of a real trace's prompts the tiers find again, against a cache that never forgets. */
-export async function measureReplay({ trace, quick, say }: Settings): Promise<Measured> {
+export async function measureReplay({ trace, quick, say }: Settings & { trace: string }): Promise<Measured> {
   const requests = (await readTrace(trace)).slice(0, quick ? 200 : undefined);
   const promptTokens = requests.reduce((sum, request) => sum + request.promptTokens, 0);
   const longest = Math.max(...requests.map((request) => request.promptTokens));

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rounded } from '../../src/bench/statistics.ts';
+import { Load } from '../support/load.ts';
+import { table } from '../support/page.ts';
+import type { Measured, Settings } from '../support/parts.ts';
+import { metric, withServers } from '../support/server.ts';
+import { rankPids, residentMemory } from './processes.ts';
+import { storedIn } from './storage.ts';
+
+/** Behind these minutes all pools are as large as they get, and what grows is a leak. */
+const SHOWN = [0, 1, 2, 5, 10, 15, 20, 25, 30];
+
+interface Moment {
+  minute: number;
+  server: number;
+  rank: number;
+  requests: number;
+}
+
+/** What a server at saturation takes of memory, minute after minute, while prompts come back from files. */
+export async function measureSoak({ quick, modelPath, say }: Settings): Promise<Measured> {
+  const minutes = quick ? 1 : 30;
+  const minuteMs = quick ? 1000 : 60_000;
+  return await storedIn(async (storage) => {
+    const flags = {
+      '--model-path': modelPath,
+      '--max-total-tokens': 4096,
+      '--context-length': 1024,
+      ...storage,
+    };
+    return await withServers([flags], async ([server]) => {
+      const { url, pid } = server!;
+      const [rank] = await rankPids(server!);
+      const moments: Moment[] = [];
+      const note = async (minute: number) => {
+        const requests = await metric(url, 'tierkv_requests_total');
+        moments.push({
+          minute,
+          server: await residentMemory(pid),
+          rank: await residentMemory(rank!),
+          requests,
+        });
+        say(JSON.stringify(moments.at(-1)));
+      };
+      await note(0);
+      const load = new Load(url, {
+        streams: 16,
+        promptTokens: quick ? 64 : 256,
+        answerTokens: 16,
+        prompts: 96,
+      });
+      for (let minute = 1; minute <= minutes; minute++) {
+        await sleep(minuteMs);
+        await note(minute);
+      }
+      await load.stop();
+      const fromStorage = await metric(url, 'tierkv_cached_tokens_total', 'source="storage"');
+      const markdown = table(
+        ['minute', 'requests', 'server, MiB', 'rank, MiB'],
+        moments
+          .filter(({ minute }) => SHOWN.includes(minute))
+          .map(({ minute, requests, server, rank }) => [minute, requests, rounded(server), rounded(rank)]),
+      );
+      const about = `197 M parameters in q8_0, 16 streams, none failed; ${fromStorage} prompt tokens came from files`;
+      return { data: { moments, fromStorage }, markdown, about };
+    });
+  });
+}
