@@ -12,9 +12,11 @@ const LOOK_EVERY_MS = 10_000;
  */
 export default class StuckReporter implements Reporter {
   readonly #heardAt = new Map<string, { time: number; at: string }>();
+  #heardLast = 0;
   #looking: NodeJS.Timeout | undefined;
 
   onTestRunStart(): void {
+    this.#heardLast = performance.now();
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
   }
 
@@ -35,18 +37,22 @@ export default class StuckReporter implements Reporter {
   }
 
   onTestModuleEnd(file: TestModule): void {
+    this.#heard(file, 'its end');
     this.#heardAt.delete(file.relativeModuleId);
   }
 
   #heard(file: TestModule, at: string): void {
-    this.#heardAt.set(file.relativeModuleId, { time: performance.now(), at });
+    this.#heardLast = performance.now();
+    this.#heardAt.set(file.relativeModuleId, { time: this.#heardLast, at });
   }
 
   async #look(): Promise<void> {
     const silentSince = performance.now() - STUCK_MS;
     const stuck = [...this.#heardAt].filter(([, { time }]) => time < silentSince);
-    if (stuck.length === 0) return;
+    if (stuck.length === 0 && this.#heardLast > silentSince) return;
     clearInterval(this.#looking);
+    if (stuck.length === 0)
+      process.stderr.write(`\nNothing from any file for ${STUCK_MS / 60_000} minutes.\n`);
     for (const [file, { at }] of stuck)
       process.stderr.write(`\nNothing from ${file} for ${STUCK_MS / 60_000} minutes. It is at ${at}.\n`);
     for (const worker of childrenOf(process.pid)) {
