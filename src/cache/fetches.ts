@@ -138,7 +138,7 @@ export class Fetches {
       observer,
       tokensPerPage: tree.pageSize,
       leastPages: this.#leastPages,
-      takeSlots: (count) => host.takeUpTo(Math.min(count, this.#freeBudget(host.pool))),
+      takeSlots: (count) => this.#takeSlots(count),
       roomWillCome: () => this.#roomWillCome(),
       isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
       place: (index, slots) => this.#place(fetch, from + index, slots),
@@ -153,6 +153,15 @@ export class Fetches {
     for (const key of keys) this.#byKey.set(key, fetch);
     this.#live.add(fetch);
     prefetch.start();
+  }
+
+  /** As many as the budget has; none while that is too little and there will be more. */
+  #takeSlots(count: number): Int32Array {
+    const { host } = this.#options;
+    const most = Math.min(count, Math.floor(host.pool.capacity * BUDGET));
+    const free = this.#freeBudget(host.pool);
+    if (free < most && this.#roomWillCome()) return new Int32Array();
+    return host.takeUpTo(Math.min(most, free), 'copies');
   }
 
   /**
@@ -192,7 +201,7 @@ export class Fetches {
     const rest = slots.subarray(known);
     const parent = tree.splitAt(found, prefix);
     // The host's nodes form a tree from the root: what is on the device alone is copied first.
-    const fits = rest.length === 0 || host.backup(parent);
+    const fits = rest.length === 0 || host.backup(parent, 'copies');
     const node = fits && rest.length > 0 ? tree.add(parent, prefix, found.pages, end) : undefined;
     if (node) tree.putOnHost(node, rest);
     else host.pool.release(rest);

@@ -4,6 +4,12 @@ import type { DeviceTier } from './device-tier.ts';
 import type { Node } from './node.ts';
 import type { RadixTree } from './radix-tree.ts';
 
+/**
+ * What makes room for pages: what nobody uses, or before that also copies of what the device holds. Those are made again
+ * when the device gives it up, so copies must not make room for other copies.
+ */
+export type Sacrifice = 'unused' | 'copies';
+
 /** L2: which nodes of the tree are in host memory, and what leaves it when room is needed. */
 export class HostTier {
   readonly pool: HostPool;
@@ -27,12 +33,12 @@ export class HostTier {
    * all of it; the leading pages that there is room for are copied, and the node is split behind them. A tail is copied
    * with as many of the tokens before it as make a page; with too few before it L2 cannot hold it.
    */
-  backup(node: Node): boolean {
+  backup(node: Node, sacrifice: Sacrifice = 'unused'): boolean {
     if (node.slots || node.isRoot) return true;
     if (!node.onDevice || (node.isTail && node.end < this.#tree.pageSize)) return false;
-    if (node.parent && !this.backup(node.parent)) return false;
-    if (node.isTail) return this.#backupTail(node);
-    const slots = this.takeUpTo(node.keys.length);
+    if (node.parent && !this.backup(node.parent, sacrifice)) return false;
+    if (node.isTail) return this.#backupTail(node, sacrifice);
+    const slots = this.takeUpTo(node.keys.length, sacrifice, node.parent);
     if (slots.length === 0) return false;
     const whole = slots.length === node.keys.length;
     const kept = whole ? node : this.#tree.splitAbove(node, slots.length);
@@ -42,8 +48,8 @@ export class HostTier {
     return whole;
   }
 
-  #backupTail(tail: Node): boolean {
-    const slots = this.takeUpTo(1);
+  #backupTail(tail: Node, sacrifice: Sacrifice): boolean {
+    const slots = this.takeUpTo(1, sacrifice, tail.parent);
     if (slots.length === 0) return false;
     this.#mover.save(this.#device.holderOf(tail), this.#partStart(tail, tail.end), slots);
     this.#tree.putOnHost(tail, slots);
@@ -83,9 +89,13 @@ export class HostTier {
     if (node.slots) this.pool.release(this.#tree.takeOffHost(node));
   }
 
-  /** Slots for new pages, as many as there are or can be made by eviction, up to `count`. The caller holds them. */
-  takeUpTo(count: number): Int32Array {
-    this.#makeRoom(count);
+  /**
+   * Slots for new pages, as many as there are or can be made by eviction, up to `count`. The caller holds them.
+   *
+   * @param parent what the pages will stand behind: it is not given up for them
+   */
+  takeUpTo(count: number, sacrifice: Sacrifice, parent?: Node): Int32Array {
+    this.#makeRoom(count, sacrifice, parent);
     return this.pool.take(Math.min(count, this.pool.free)) ?? new Int32Array();
   }
 
@@ -97,14 +107,17 @@ export class HostTier {
     }
   }
 
-  #makeRoom(count: number): void {
+  #makeRoom(count: number, sacrifice: Sacrifice, spared: Node | undefined): void {
+    const { hostQueue, copyQueue } = this.#tree;
     while (this.pool.free < count) {
-      const node = this.#tree.hostQueue.pop();
-      if (!node) return;
+      const node = (sacrifice === 'copies' ? copyQueue.pop() : undefined) ?? hostQueue.pop();
+      if (!node) break;
+      if (node === spared) continue;
       const needed = count - this.pool.free;
       if (needed < node.keys.length) this.#tree.splitAbove(node, node.keys.length - needed);
       this.evictedTokens += node.tokens.length;
       this.pool.release(this.#tree.takeOffHost(node));
     }
+    if (spared) copyQueue.offer(spared);
   }
 }

@@ -41,6 +41,8 @@ export function checkInvariants(tiers: Tiers, running: ReadonlySet<Lease>): void
         expect(tree.deviceQueue.has(node), node, 'may leave the device');
       if (node.isHostLeaf && !node.onDevice && node.locks === 0)
         expect(tree.hostQueue.has(node), node, 'may leave the host');
+      if (node.isHostLeaf && node.onDevice)
+        expect(tree.copyQueue.has(node), node, 'may leave the host, as the device has it');
     }
   }
   equal(tree.evictableTokens, evictable, 'evictable tokens');

@@ -292,7 +292,7 @@ export class PrefixCache implements RequestCache {
     if (node.onHost) return true;
     const policy = this.#parts.policies.write;
     const wanted = keepsEverything(policy) || node.hits >= writeThreshold(policy);
-    return wanted && (this.#host?.backup(node) ?? false);
+    return wanted && (this.#host?.backup(node, 'copies') ?? false);
   }
 }
 

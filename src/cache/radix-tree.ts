@@ -28,6 +28,8 @@ export class RadixTree {
   readonly deviceQueue: EvictionQueue;
   /** Leaves that only L2 holds and that it may give up. */
   readonly hostQueue: EvictionQueue;
+  /** Leaves of L2 that are on the device as well: L2 can give them up without anything being lost. */
+  readonly copyQueue: EvictionQueue;
   /** Told of pages that came into the tree, and of those that left it. */
   onStored: ((keys: readonly string[]) => void) | undefined;
   onRemoved: ((keys: readonly string[]) => void) | undefined;
@@ -47,6 +49,7 @@ export class RadixTree {
       policy,
       (node) => node.isHostLeaf && !node.onDevice && node.locks === 0,
     );
+    this.copyQueue = new EvictionQueue(policy, (node) => node.isHostLeaf && node.onDevice);
   }
 
   /** Tokens on the device that nobody uses. */
@@ -185,6 +188,7 @@ export class RadixTree {
     node.onDevice = true;
     node.parent?.deviceChildren.add(node);
     if (node.locks === 0) this.#evictable += node.tokens.length;
+    this.copyQueue.offer(node);
   }
 
   /** Notes that a node's cells are cached no more. It has no children on the device. */
@@ -213,6 +217,7 @@ export class RadixTree {
     parent.hostChildren++;
     this.#hostPages += slots.length;
     this.hostQueue.offer(node);
+    this.copyQueue.offer(node);
   }
 
   /** Notes that the host holds a node's pages no more; returns their slots to the caller. It has no host children. */
@@ -224,6 +229,7 @@ export class RadixTree {
     this.#hostPages -= slots.length;
     this.#removeIfNowhere(node);
     this.hostQueue.offer(parent);
+    this.copyQueue.offer(parent);
     return slots;
   }
 
@@ -258,8 +264,7 @@ export class RadixTree {
   clear(): void {
     for (const [, root] of this.#roots) {
       for (const node of nodesBelow(root)) {
-        this.deviceQueue.forget(node);
-        this.hostQueue.forget(node);
+        this.#forgetInQueues(node);
         this.onRemoved?.(node.keys);
       }
     }
@@ -272,8 +277,7 @@ export class RadixTree {
   #removeIfNowhere(node: Node): void {
     const { parent } = node;
     if (node.onDevice || node.slots || !parent) return;
-    this.deviceQueue.forget(node);
-    this.hostQueue.forget(node);
+    this.#forgetInQueues(node);
     const [key] = node.keys;
     if (key === undefined) {
       parent.tails.delete(node);
@@ -282,6 +286,10 @@ export class RadixTree {
       this.onRemoved?.(node.keys);
     }
     if (parent.isRoot) this.#forgetEmptyRoot(parent);
+  }
+
+  #forgetInQueues(node: Node): void {
+    for (const queue of [this.deviceQueue, this.hostQueue, this.copyQueue]) queue.forget(node);
   }
 
   /** Every salt makes a root: those of namespaces that hold nothing any more must not stay. */

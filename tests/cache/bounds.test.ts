@@ -77,6 +77,32 @@ describe('O12: a prefetch', () => {
     await simulation.settle();
   });
 
+  it('takes the place of copies of what running requests have on the device', async () => {
+    const simulation = new TieredSimulation({ hostPages: 12, prefetch: COMPLETE });
+    await simulation.stored('abc', 'abcdef');
+    for (const [id, letters] of ['rstuvw', 'ijklmn'].entries())
+      simulation.submit({ id, prompt: pagesOf(letters), maxTokens: 100, ignoreEnd: true });
+    await simulation.steps(40);
+    expect(simulation.freeSlots).toBe(0);
+    const told = simulation.submit({ id: 9, prompt: pagesOf('abcdef1'), maxTokens: 1 });
+    await simulation.drain();
+    expect(told.started).toEqual([{ ...NOTHING, storage: 24 }]);
+    expect(simulation.counts.missed).toEqual({});
+    await simulation.settle();
+  });
+
+  it('waits for room that others will give back, instead of bringing a part', async () => {
+    const simulation = new TieredSimulation({ hostPages: 12, prefetch: COMPLETE });
+    await simulation.stored('abc', 'abcd', 'wxy', 'wxyz');
+    const asked = ['abcd1', 'wxyz1'].map((letters, id) =>
+      simulation.submit({ id, prompt: pagesOf(letters), maxTokens: 1 }),
+    );
+    await simulation.drain();
+    for (const { started } of asked) expect(started).toEqual([{ ...NOTHING, storage: 16 }]);
+    expect(simulation.counts.missed).toEqual({});
+    await simulation.settle();
+  });
+
   it('reports what it has no room for, and brings the rest', async () => {
     const simulation = new TieredSimulation({ hostPages: 8, prefetch: COMPLETE });
     await simulation.stored('ab', 'abcd', 'abcdef');

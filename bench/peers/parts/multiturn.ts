@@ -60,5 +60,5 @@ export const memory256 = conversations(CROWD, [
 /** Without any besides the context: what TierKV has as L2 it has less as L1. */
 export const memory0 = conversations(CROWD, [
   llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 0'),
-  tierkv('TierKV', `--max-total-tokens 7168 --context-length 7168 --hicache-size 0.0252 ${FILES}`),
+  tierkv('TierKV', `--max-total-tokens 5120 --context-length 5120 --hicache-size 0.0756 ${FILES}`),
 ]);
