@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Target } from './measure.ts';
@@ -84,6 +85,7 @@ class RunServer implements AsyncDisposable {
     this.#target = target;
     this.#settings = settings;
     this.#folder = folder;
+    process.once('exit', this.#removeFolder);
   }
 
   static async of(target: Target, settings: RunSettings): Promise<RunServer> {
@@ -131,8 +133,14 @@ class RunServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
-    if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
+    process.off('exit', this.#removeFolder);
+    this.#removeFolder();
   }
+
+  /** At once, as it is done when the process ends without waiting for anything, too. */
+  readonly #removeFolder = (): void => {
+    if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true });
+  };
 
   async #stop(): Promise<void> {
     const stopping = this.#process;

@@ -25,7 +25,7 @@ export class ServerDied extends Error {
   }
 }
 
-/** A server of a command line. Whoever starts it stops it. */
+/** A server of a command line. Whoever starts it stops it; it does not outlive this process in any case. */
 export class ServerProcess {
   readonly url: string;
   /** Aborts, with a {@link ServerDied}, when it ends by itself. */
@@ -42,7 +42,10 @@ export class ServerProcess {
     this.died = died.signal;
     for (const stream of [child.stdout, child.stderr])
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
-    this.#exited = new Promise((resolve) => {
+    const killAtExit = () => this.#killGroup();
+    // Before what removes its folder.
+    process.prependOnceListener('exit', killAtExit);
+    this.#exited = new Promise<void>((resolve) => {
       const end = (how: string) => {
         if (!this.#stopping) died.abort(this.#death(`The server ended by itself (${how}).`));
         resolve();
@@ -56,7 +59,7 @@ export class ServerProcess {
         await Promise.race([once(child, 'close'), systemClock.sleep(LAST_LINES_MS)]);
         end(signal ?? `status ${code}`);
       });
-    });
+    }).finally(() => process.off('exit', killAtExit));
   }
 
   /**

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../storage/support/folders.ts';
 import {
@@ -74,6 +75,7 @@ import { writeFileSync } from 'node:fs';
 const [port, manner, folder] = process.argv.slice(2);
 console.log('it has begun');
 process.on('SIGTERM', () => {
+  if (manner === 'stays') return;
   writeFileSync(folder + '/ended', '');
   process.exit(0);
 });
@@ -83,7 +85,7 @@ createServer((request, response) => {
     console.error('it cannot go on');
     process.exit(3);
   }
-  writeFileSync(folder + '/asked', String(process.pid));
+  writeFileSync(folder + '/asked-' + manner, String(process.pid));
 }).listen(Number(port), '127.0.0.1');
 `;
 
@@ -134,7 +136,7 @@ describe('a server that bench has started', () => {
     const flags = ['bench', 'fanout', '--server', `${fake('waits')} {dir}`];
     const child = execFile(NODE, [MAIN, ...flags], { env: cleanEnvironment({ TMPDIR }) });
     const exited = once(child, 'exit');
-    const asked = path.join(folder, 'asked');
+    const asked = path.join(folder, 'asked-waits');
     await expect.poll(() => existsSync(asked)).toBe(true);
     expect(await readdir(TMPDIR)).toHaveLength(1);
     child.kill('SIGINT');
@@ -144,4 +146,28 @@ describe('a server that bench has started', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     expect(await readdir(TMPDIR)).toEqual([]);
   });
+
+  it('is killed by a second Ctrl-C when it does not end by itself, and its folder removed', async () => {
+    const TMPDIR = await temporaryFolder();
+    const flags = ['bench', 'fanout', '--server', `${fake('stays')} {dir}`];
+    const child = execFile(NODE, [MAIN, ...flags], { env: cleanEnvironment({ TMPDIR }) });
+    const exited = once(child, 'exit');
+    const asked = path.join(folder, 'asked-stays');
+    await expect.poll(() => existsSync(asked)).toBe(true);
+    child.kill('SIGINT');
+    await sleep(500);
+    child.kill('SIGINT');
+    expect(await exited).toEqual([130, null]);
+    const pid = Number(await readFile(asked, 'utf8'));
+    await expect.poll(() => isRunning(pid)).toBe(false);
+    expect(await readdir(TMPDIR)).toEqual([]);
+  });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
