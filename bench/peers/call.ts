@@ -38,7 +38,7 @@ function wordsOf({ workload, options, peers }: Call, places: Places): string[] {
 
 /** A status other than 0 may be a server's failure, which the report tells; an interrupted one is not whole. */
 async function bench(words: readonly string[]): Promise<void> {
-  // In a group of its own: Ctrl-C comes from a terminal and from npm, and at a second one it leaves its servers behind.
+  // In a group of its own: Ctrl-C comes from a terminal and from npm, and at a second one it kills its servers.
   const child = spawn(process.execPath, [MAIN, 'bench', ...words], {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
