@@ -7,7 +7,7 @@ import { metric, withServers } from '../support/server.ts';
 import { rankPids, residentMemory } from './processes.ts';
 import { storedIn } from './storage.ts';
 
-/** Behind these minutes all pools are as large as they get, and what grows is a leak. */
+/** In the first minutes pools grow to their size. */
 const SHOWN = [0, 1, 2, 5, 10, 15, 20, 25, 30];
 
 interface Moment {
@@ -15,6 +15,8 @@ interface Moment {
   server: number;
   rank: number;
   requests: number;
+  /** Bytes that were written to files so far. */
+  written: number;
 }
 
 /** What a server at saturation takes of memory, minute after minute, while prompts come back from files. */
@@ -34,11 +36,13 @@ export async function measureSoak({ quick, modelPath, say }: Settings): Promise<
       const moments: Moment[] = [];
       const note = async (minute: number) => {
         const requests = await metric(url, 'tierkv_requests_total');
+        const written = await metric(url, 'tierkv_storage_bytes_total', 'op="write"');
         moments.push({
           minute,
           server: await residentMemory(pid),
           rank: await residentMemory(rank!),
           requests,
+          written,
         });
         say(JSON.stringify(moments.at(-1)));
       };
@@ -56,10 +60,16 @@ export async function measureSoak({ quick, modelPath, say }: Settings): Promise<
       await load.stop();
       const fromStorage = await metric(url, 'tierkv_cached_tokens_total', 'source="storage"');
       const markdown = table(
-        ['minute', 'requests', 'server, MiB', 'rank, MiB'],
+        ['minute', 'requests', 'written, MiB', 'server, MiB', 'rank, MiB'],
         moments
           .filter(({ minute }) => SHOWN.includes(minute))
-          .map(({ minute, requests, server, rank }) => [minute, requests, rounded(server), rounded(rank)]),
+          .map(({ minute, requests, written, server, rank }) => [
+            minute,
+            requests,
+            Math.round(written / 2 ** 20),
+            rounded(server),
+            rounded(rank),
+          ]),
       );
       const about = `197 M parameters in q8_0, 16 streams, none failed; ${fromStorage} prompt tokens came from files`;
       return { data: { moments, fromStorage }, markdown, about };

@@ -9,7 +9,7 @@ export async function storedIn<T>(work: (flags: Flags) => Promise<T>): Promise<T
   try {
     return await work({
       '--hicache-storage-backend': 'file',
-      '--hicache-storage-backend-extra-config': JSON.stringify({ path: folder }),
+      '--hicache-storage-backend-extra-config': JSON.stringify({ path: folder, max_size: '2GB' }),
       '--hicache-ratio': 2,
     });
   } finally {

@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const PAGE = path.join(ROOT, 'docs/benchmarks.md');
+/** A heading, or a block of commands, in which a comment looks like one. */
+const HEADING_OR_BLOCK = /^```[\s\S]*?^```$|^#+ /gm;
 const BIOME = path.join(ROOT, 'node_modules/.bin/biome');
 
 /**
@@ -12,15 +14,20 @@ const BIOME = path.join(ROOT, 'node_modules/.bin/biome');
  * typed by hand.
  */
 export async function writeSection(command: string, markdown: string): Promise<void> {
-  const page = await readFile(PAGE, 'utf8');
-  const mark = `<!-- written by npm run ${command} -->`;
-  const start = page.indexOf(mark) + mark.length;
-  if (start < mark.length) throw new Error(`${PAGE} has no ${mark}`);
-  const heading = page.slice(start).search(/^#+ /m);
-  const rest = heading < 0 ? '' : `\n${page.slice(start + heading)}`;
-  await writeFile(PAGE, `${page.slice(0, start)}\n\n${markdown.trim()}\n${rest}`);
+  await writeFile(PAGE, withSection(await readFile(PAGE, 'utf8'), command, markdown));
   // Its tables have aligned columns.
   await format(PAGE);
+}
+
+/** The page with another text behind the mark of a command. */
+export function withSection(page: string, command: string, markdown: string): string {
+  const mark = `<!-- written by npm run ${command} -->`;
+  const start = page.indexOf(mark) + mark.length;
+  if (start < mark.length) throw new Error(`The page has no ${mark}`);
+  const after = page.slice(start);
+  const heading = [...after.matchAll(HEADING_OR_BLOCK)].find(([text]) => text.startsWith('#'));
+  const rest = heading ? `\n${after.slice(heading.index)}` : '';
+  return `${page.slice(0, start)}\n\n${markdown.trim()}\n${rest}`;
 }
 
 /** Makes a file as `npm run check` asks for it. */
