@@ -1,3 +1,4 @@
+import { decodingWindow } from '../../src/bench/decoding-window.ts';
 import { ask } from './client.ts';
 import { uniquePrompt } from './prompts.ts';
 
@@ -19,7 +20,7 @@ export const SEEDS = 1000;
 
 /**
  * Prefill: all prompts at once with one token of answer each, until the last answer. Decode: answers of full length
- * after other prompts, from the moment when all are decoding to the end.
+ * after other prompts, while all are decoding.
  */
 export async function measureThroughput(url: string, shape: Shape, seed: number): Promise<Speed> {
   const start = performance.now();
@@ -33,12 +34,9 @@ export async function measureThroughput(url: string, shape: Shape, seed: number)
   const prefills = await all(1, seed);
   const prefilled = Math.max(...prefills.flat());
   const answers = await all(shape.answerTokens, seed + SEEDS / 2);
-  const began = Math.max(...answers.map((arrivals) => arrivals[0] ?? 0));
-  const end = Math.max(...answers.flat());
-  // Tokens from before all were decoding came beside prompts, or in smaller batches: they do not count.
-  const decoded = answers.flat().filter((arrival) => arrival > began).length;
+  const { from, to, tokens } = decodingWindow(answers);
   return {
     prefill: (shape.requests * shape.promptTokens) / ((prefilled - start) / 1000),
-    decode: decoded / ((end - began) / 1000),
+    decode: tokens / ((to - from) / 1000),
   };
 }

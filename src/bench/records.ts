@@ -1,3 +1,4 @@
+import { decodingWindow } from './decoding-window.ts';
 import type { Phase, Tiers } from './report.ts';
 import { distribution, rounded } from './statistics.ts';
 
@@ -39,7 +40,7 @@ export function figures(name: string, rounds: readonly Recorded[]): Phase {
   const cached = sumOfKnown(all.map((request) => request.cached));
   const windows = rounds.map(windowOf);
   const seconds = windows.reduce((total, window) => total + window.seconds, 0);
-  const outputWindows = rounds.map((round) => (round.decoding ? decodingWindow(round) : windowOf(round)));
+  const outputWindows = rounds.map((round) => (round.decoding ? decodingOf(round) : windowOf(round)));
   return {
     name,
     requests: all.length + failed.length,
@@ -75,13 +76,9 @@ function windowOf({ answered }: Recorded): Window {
   return { seconds: (to - from) / 1000, tokens: answered.reduce((sum, one) => sum + one.outputTokens, 0) };
 }
 
-/** Tokens from before all were decoding came beside prompts, or in smaller batches: they do not count. */
-function decodingWindow({ answered }: Recorded): Window {
-  const arrivals = answered.flatMap((one) => one.arrivals);
-  const from = Math.max(...answered.map((one) => one.arrivals[0] ?? one.ended));
-  const to = Math.max(...arrivals);
-  if (!(to > from)) return { seconds: 0, tokens: 0 };
-  return { seconds: (to - from) / 1000, tokens: arrivals.filter((at) => at > from).length };
+function decodingOf({ answered }: Recorded): Window {
+  const { from, to, tokens } = decodingWindow(answered.map(({ arrivals }) => arrivals));
+  return { seconds: tokens > 0 ? (to - from) / 1000 : 0, tokens };
 }
 
 function perSecond(windows: readonly Window[]): number | null {

@@ -57,6 +57,12 @@ export class Fetches {
     return this.#live.size;
   }
 
+  /** Whether the storage is asked or read from. What waits for room may do so until requests are admitted again. */
+  get busy(): boolean {
+    for (const { prefetch } of this.#live) if (prefetch.state !== 'waiting-for-room') return true;
+    return false;
+  }
+
   /** From now on prefixes are fetched from this backend; those that come from another one end. */
   use(link: StorageLink | undefined): void {
     // First, so that nobody whose fetch ends here turns to the old one again.
@@ -138,7 +144,7 @@ export class Fetches {
       observer,
       tokensPerPage: tree.pageSize,
       leastPages: this.#leastPages,
-      takeSlots: (count) => this.#takeSlots(count),
+      takeSlots: (count) => this.#takeSlots(fetch, count),
       roomWillCome: () => this.#roomWillCome(),
       isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
       place: (index, slots) => this.#place(fetch, from + index, slots),
@@ -155,13 +161,22 @@ export class Fetches {
     prefetch.start();
   }
 
-  /** As many as the budget has; none while that is too little and there will be more. */
-  #takeSlots(count: number): Int32Array {
-    const { host } = this.#options;
+  /** As many as the budget has; none while that is too little or others wait longer, and there will be more. */
+  #takeSlots({ prefetch, prefix, from }: Fetch, count: number): Int32Array {
+    const { host, tree } = this.#options;
     const most = Math.min(count, Math.floor(host.pool.capacity * BUDGET));
     const free = this.#freeBudget(host.pool);
-    if (free < most && this.#roomWillCome()) return new Int32Array();
-    return host.takeUpTo(Math.min(most, free), 'copies');
+    if ((free < most || this.#isBehindOthers(prefetch)) && this.#roomWillCome()) return new Int32Array();
+    return host.takeUpTo(Math.min(most, free), 'copies', tree.find(prefix, from).node);
+  }
+
+  /** Whether one that began before waits for room: it would be overtaken again and again. */
+  #isBehindOthers(asking: Prefetch): boolean {
+    for (const { prefetch } of this.#live) {
+      if (prefetch === asking) return false;
+      if (prefetch.state === 'waiting-for-room') return true;
+    }
+    return false;
   }
 
   /**

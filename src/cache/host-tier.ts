@@ -118,6 +118,8 @@ export class HostTier {
       this.evictedTokens += node.tokens.length;
       this.pool.release(this.#tree.takeOffHost(node));
     }
-    if (spared) copyQueue.offer(spared);
+    if (!spared) return;
+    copyQueue.offer(spared);
+    hostQueue.offer(spared);
   }
 }

@@ -29,10 +29,12 @@ export class StorageTier {
     parts.host.onBackup = (keys, slots) => this.#backups?.add(keys, slots);
   }
 
-  /** Whether pages are on their way to or from it. Those that nobody waits for, of {@link use}, do not count. */
+  /**
+   * Whether pages are on their way to or from it. Those that wait for room are not, and those that nobody waits for, of
+   * {@link use}, do not count.
+   */
   get busy(): boolean {
-    const { prefetch, backup } = this.inFlight;
-    return prefetch + backup + this.queued > 0;
+    return this.#parts.fetches.busy || this.inFlight.backup + this.queued > 0;
   }
 
   get inFlight(): { prefetch: number; backup: number } {

@@ -62,6 +62,9 @@ export class Prefetch {
   #hits = 0;
   #placed = 0;
   readonly #began: number;
+  /** When it began to wait for room, and for how long it did before. */
+  #waitingSince: number | undefined;
+  #waited = 0;
 
   constructor(options: PrefetchOptions) {
     this.#options = options;
@@ -78,9 +81,10 @@ export class Prefetch {
     return this.#placed;
   }
 
-  /** Milliseconds since it began. */
+  /** Milliseconds since it began in which the storage had its turn: those that it waited for room are not. */
   get age(): number {
-    return this.#options.clock.now() - this.#began;
+    const now = this.#options.clock.now();
+    return now - this.#began - this.#waited - (now - (this.#waitingSince ?? now));
   }
 
   start(): void {
@@ -227,5 +231,8 @@ export class Prefetch {
     if (!NEXT[this.#state].includes(next))
       throw new Error(`A prefetch does not go from ${this.#state} to ${next}.`);
     this.#state = next;
+    const now = this.#options.clock.now();
+    this.#waited += now - (this.#waitingSince ?? now);
+    this.#waitingSince = next === 'waiting-for-room' ? now : undefined;
   }
 }

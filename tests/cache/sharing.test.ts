@@ -163,4 +163,22 @@ describe('a request that waits for the storage', () => {
     expect(told.started).toEqual([{ ...NOTHING, storage: 12 }]);
     await simulation.settle();
   });
+
+  it('for room, which others give back when they are admitted, keeps no rank from draining', async () => {
+    const simulation = new TieredSimulation({ hostPages: 12, prefetch: COMPLETE });
+    await simulation.stored('abc', 'abcdef', 'xyz');
+    simulation.store.plan = (operation) => (operation === 'read' ? 5 : undefined);
+    for (const [id, letters] of ['abcdef1', 'xyz1'].entries())
+      simulation.submit({ id, prompt: pagesOf(letters), maxTokens: 1 });
+    let drained = false;
+    const draining = simulation.scheduler.drain(new AbortController().signal).then(() => {
+      drained = true;
+    });
+    await simulation.steps(50);
+    expect(simulation.held()).toMatchObject({ waiting: 2, prefetches: 1 });
+    expect(drained).toBe(true);
+    simulation.scheduler.resume();
+    await draining;
+    await simulation.settle();
+  });
 });

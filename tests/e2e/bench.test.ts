@@ -115,9 +115,9 @@ describe('tierkv bench, on a server that runs', () => {
     const options = '--requests 4 --prompt-length 20 --output-length 2 --rate 50';
     const measured = await goodBench('openloop', options, ...running());
     expect(phasesOf(measured)['50 requests/s']).toMatchObject({ requests: 4, failed: 0 });
-    const search = await goodBench('openloop', `${options} --ttft-bound 60000 --seed 2`, ...running());
-    // Nothing takes a minute, so the search ends with its highest rate.
-    expect(search.report.runs[0]!.findings['sustained requests per second']).toBeGreaterThan(50);
+    const search = await goodBench('openloop', `${options} --ttft-bound 200 --seed 2`, ...running());
+    // A try lasts three times the bound, so that some rate is too high for any server.
+    expect(search.report.runs[0]!.findings['sustained requests per second']).toBeLessThan(50 * 2 ** 12);
     expect(search.stdout).toContain('sustained requests per second');
   });
 

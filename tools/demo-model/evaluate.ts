@@ -7,7 +7,7 @@ import { StoryGrammar } from './evaluation/grammar.ts';
 import { askOthers } from './evaluation/others.ts';
 import { tellAndAsk } from './evaluation/stories.ts';
 
-/** Measures the demo model on requests that were not in its training, through a server: evaluate.ts [options]. */
+/** Measures the demo model through a server, on requests for stories that were not in its training: evaluate.ts [options]. */
 const { values } = parseArgs({
   options: {
     model: { type: 'string', default: DEMO_MODEL },

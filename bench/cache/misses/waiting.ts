@@ -1,3 +1,4 @@
+import { decodingWindow } from '../../../src/bench/decoding-window.ts';
 import { ask, timeToFirstToken } from '../../support/client.ts';
 import { storageIdle } from '../../support/server.ts';
 
@@ -24,10 +25,7 @@ export async function measureWaiting(
   const answers = await Promise.all(
     Array.from({ length: REQUESTS }, async () => (await ask(url, prompt(), answerTokens)).arrivals),
   );
-  const began = Math.max(...answers.map(([first]) => first ?? Number.NaN));
-  const end = Math.max(...answers.flat());
-  // Tokens from before all were decoding came beside prompts, or in smaller batches: they do not count.
-  const tokens = answers.flat().filter((arrival) => arrival > began).length;
+  const { from, to, tokens } = decodingWindow(answers);
   await storageIdle(url);
-  return { ttft, prefill: began - start, decode: ((end - began) / tokens) * REQUESTS };
+  return { ttft, prefill: from - start, decode: ((to - from) / tokens) * REQUESTS };
 }

@@ -19,6 +19,8 @@ export interface OpenloopOptions {
 
 /** The highest rate that holds is known to within a tenth. */
 const PRECISION = 1.1;
+/** A try lasts so many times the bound at least: what is over before would hold at any rate. */
+const LASTING = 3;
 /** From the first try to the last one, either way, by a factor of two each. */
 const MOST_DOUBLINGS = 12;
 
@@ -32,21 +34,22 @@ export const openloop: Workload<OpenloopOptions> = {
       await attempt(bench, options, rate);
       return;
     }
-    const holds = async (tried: number) => (await attempt(bench, options, tried)) <= ttftBound;
+    const holds = async (tried: number) => {
+      const enough = Math.ceil((tried * LASTING * ttftBound) / 1000);
+      const requests = Math.max(options.requests, enough);
+      return (await attempt(bench, { ...options, requests }, tried)) <= ttftBound;
+    };
     const sustained = await highestRate(rate, holds);
-    if (sustained !== undefined) bench.found('sustained requests per second', rounded(sustained, 3));
+    bench.found('sustained requests per second', rounded(sustained, 3));
   },
 };
 
 /**
  * Doubles or halves until one rate holds and the double one does not, then halves the distance.
  *
- * @returns undefined when not even the lowest one holds
+ * @returns 0 when not even the lowest one holds
  */
-export async function highestRate(
-  first: number,
-  holds: (rate: number) => Promise<boolean>,
-): Promise<number | undefined> {
+export async function highestRate(first: number, holds: (rate: number) => Promise<boolean>): Promise<number> {
   let good: number | undefined;
   let bad: number | undefined;
   let rate = first;
@@ -64,7 +67,7 @@ export async function highestRate(
     if (await holds(middle)) good = middle;
     else bad = middle;
   }
-  return good;
+  return good ?? 0;
 }
 
 /** P99 of the first token in milliseconds; infinite when a request failed. */

@@ -72,7 +72,11 @@ function targetsOf({ url, server, label }: BenchFlags): Target[] {
 /** The program of a command, or the address of a server. */
 function nameOf({ command, url }: { command: string | null; url: string | null }): string {
   if (url !== null) return new URL(url).host;
-  return command?.trim().split(/\s+/)[0]?.split('/').at(-1) ?? '';
+  const program = command
+    ?.trim()
+    .split(/\s+/)
+    .find((word) => word !== 'env' && !/^\w+=/.test(word));
+  return program?.split('/').at(-1) ?? '';
 }
 
 function unique(names: readonly string[], i: number): string {

@@ -166,6 +166,23 @@ describe('a prefetch', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('tells how long the storage took, without the time that it waited for room', async () => {
+    const clock = new VirtualClock();
+    let room = 0;
+    const { made, answer, pool } = prefetch({
+      clock,
+      takeSlots: (count) => pool.take(Math.min(count, room)) ?? new Int32Array(),
+    });
+    await clock.advance(10);
+    await answer(HIT, 4);
+    await clock.advance(2000);
+    expect([made.state, made.age]).toEqual(['waiting-for-room', 10]);
+    room = 4;
+    made.retry();
+    await clock.advance(30);
+    expect([made.state, made.age]).toEqual(['reading', 40]);
+  });
+
   it('ends where no room will come', async () => {
     const { made, answer, counts } = prefetch({
       takeSlots: () => new Int32Array(),

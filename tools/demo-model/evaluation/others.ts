@@ -54,7 +54,7 @@ function cases(): Case[] {
     ...GREETINGS.map((question) => ({
       kind: 'greetings',
       question,
-      expected: /hello|hi|morning|fine|well|TierKV/i,
+      expected: /^(hello|hi|good morning|i am|very well)\b/i,
     })),
   ];
 }

@@ -10,8 +10,6 @@ import { namesIn } from './masks.ts';
 type Marks = Readonly<Record<string, number>>;
 
 export interface Told {
-  readonly request: string;
-  readonly text: string;
   readonly marks: Marks;
   readonly dialogue: readonly Message[];
 }
@@ -70,5 +68,5 @@ export async function tellAndAsk(
     names(answer, friend),
   );
   marks['answers how it ended'] = await follow('How did the story end?', (answer) => names(answer, hero));
-  return { request: request.text, text: story.text, marks, dialogue };
+  return { marks, dialogue };
 }
