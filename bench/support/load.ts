@@ -21,8 +21,6 @@ export interface LoadShape {
   answerTokens: number;
   /** Different prompts: each comes again and again. */
   prompts: number;
-  /** One request in so many has a prompt that never comes again; none where it is left out. */
-  newOneOf?: number;
 }
 
 /** Streams that go on until they are told to stop: each asks for one answer after the other. */
@@ -57,7 +55,7 @@ export class Load {
 
   async #stream(url: string, shape: LoadShape, first: number): Promise<void> {
     for (let i = first; !this.#stopped; i += shape.streams + 1) {
-      const prompt = uniquePrompt(seedOf(i, shape), shape.promptTokens);
+      const prompt = uniquePrompt(i % shape.prompts, shape.promptTokens);
       const streamed = await ask(url, prompt, shape.answerTokens);
       const { arrivals, asked, cached } = streamed;
       this.answers++;
@@ -69,8 +67,4 @@ export class Load {
       }
     }
   }
-}
-
-function seedOf(i: number, { prompts, newOneOf }: LoadShape): number {
-  return newOneOf !== undefined && i % newOneOf === 0 ? prompts + i : i % prompts;
 }

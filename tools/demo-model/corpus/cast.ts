@@ -45,7 +45,9 @@ const PERSON = 6;
 
 function character(draw: Draw, kind: string, name?: string, other?: Character): Character {
   const she = name ? SHE_NAMES.includes(name) : SHE_ALONE.has(kind) || (!HE_ALONE.has(kind) && draw.once(2));
-  const names = (she ? SHE_NAMES : HE_NAMES).filter((each) => each !== other?.name);
+  const all = she ? SHE_NAMES : HE_NAMES;
+  // Where both had the same favourites, a model that says the likeliest would give both the same name.
+  const names = other ? all.filter((each) => each !== other.name).reverse() : all;
   return { kind, name: name ?? draw.early(names), ...(she ? SHE : HE) };
 }
 
