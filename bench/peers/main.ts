@@ -51,7 +51,13 @@ try {
     if (only !== undefined && name !== only) continue;
     say(`${name} …`);
     const reports: BenchReport[] = [];
-    for (const call of part.calls) reports.push(await runCall(call, rounds ?? part.rounds, places));
+    for (const call of part.calls) {
+      const report = await runCall(call, rounds ?? part.rounds, places);
+      const broken = report.runs.find(({ problem }) => problem !== null);
+      // Figures that are there are better than a table without this server.
+      if (broken) throw new Error(`${name}, ${broken.label}: ${broken.problem}`);
+      reports.push(report);
+    }
     await keep(name, part, reports);
   }
 } catch (error) {

@@ -63,7 +63,10 @@ export function speeds(report: BenchReport, kind: keyof typeof SPEEDS, counts: r
   const [of, to] = [SPEEDS[kind], report.servers[0]?.label ?? ''];
   return counts.flatMap((count) => {
     const phase = `${kind}, ${count} at a time`;
-    return [figure(phase, `${kind} tok/s, ${count}`, of), ratio(report, { phase, head: 'ratio', of, to })];
+    return [
+      figure(phase, `${kind} tok/s, ${count}`, of),
+      ratio(report, { phase, head: 'of the first', of, to }),
+    ];
   });
 }
 
@@ -101,11 +104,33 @@ function shown(value: number | undefined, digits: number): string | number {
   return value === undefined || !Number.isFinite(value) ? '–' : rounded(value, digits);
 }
 
-/** What was run, for readers. */
-export function commands({ servers, workload, options }: BenchReport): string {
+/** Of rounds that were added up, one. */
+export function eachRound(
+  { repeat }: BenchReport,
+  of: (phase: Phase) => number | null | undefined,
+): (phase: Phase) => number | undefined {
+  return (phase) => {
+    const sum = of(phase);
+    return sum === null || sum === undefined ? undefined : sum / repeat;
+  };
+}
+
+/** What readers of the tables must know of requests that failed. */
+function failures({ servers }: BenchReport): string[] {
+  return servers.flatMap(({ label, phases }) =>
+    phases
+      .filter(({ failed }) => failed > 0)
+      .map(({ name, failed, requests }) => `${label}, ${name}: ${failed} of ${requests} requests failed.`),
+  );
+}
+
+/** What was run, and what of it failed. */
+export function commands(report: BenchReport): string {
+  const { servers, workload, options } = report;
   const lines = servers.map(({ label, command }) => `# ${label}\n${command}`);
   const words = Object.entries(options).map(([name, value]) => `--${kebab(name)} ${String(value)}`);
-  return `\`\`\`sh\n${[...lines, `# the load\ntierkv bench ${workload} ${words.join(' ')}`].join('\n')}\n\`\`\``;
+  const block = `\`\`\`sh\n${[...lines, `# the load\ntierkv bench ${workload} ${words.join(' ')}`].join('\n')}\n\`\`\``;
+  return [...failures(report), block].join('\n\n');
 }
 
 function kebab(name: string): string {

@@ -116,6 +116,6 @@ describe('tables', () => {
     const reports = [1024, 4096].map((requestLength) => report({ requestLength, clients: 8 }, { a: phases }));
     const shown = restart.show(reports);
     expect(shown).toContain('8 conversations of 4096 tokens:');
-    expect(row(shown, 'a')).toEqual(['2000', '300', '310', '512', '510']);
+    expect(row(shown, 'a')).toEqual(['2000', '300', '310', '1.03', '1', '512', '510']);
   });
 });

@@ -1,7 +1,7 @@
 import type { ServerSummary } from '../../../src/bench/report.ts';
 import type { Part } from '../part.ts';
 import { llamaServer, tierkv } from '../peer.ts';
-import { commands, figure, phaseOf, ratio, serverTable } from '../rows.ts';
+import { commands, eachRound, figure, phaseOf, ratio, serverTable } from '../rows.ts';
 
 const PHASES = ['under a new prefix', 'under the same prefix'];
 
@@ -38,9 +38,23 @@ export const fanout: Part = {
           const seconds = ratio(report, { phase, head: 'of TierKV', of: (one) => one.seconds, to });
           const columns = [
             { head: 'failed', of: (server: ServerSummary) => phaseOf(server, phase)?.failed ?? '–' },
-            figure(phase, 'computed tokens', (one) => one.computedTokens, 0),
-            figure(phase, 'the least', (one) => one.leastTokens, 0),
-            figure(phase, 'seconds', (one) => one.seconds),
+            figure(
+              phase,
+              'computed tokens',
+              eachRound(report, (one) => one.computedTokens),
+              0,
+            ),
+            figure(
+              phase,
+              'the least',
+              eachRound(report, (one) => one.leastTokens),
+              0,
+            ),
+            figure(
+              phase,
+              'seconds',
+              eachRound(report, (one) => one.seconds),
+            ),
             seconds,
             figure(phase, 'first token p50, ms', (one) => one.ttft?.p50, 0),
           ];

@@ -1,6 +1,8 @@
+import type { Phase, ServerSummary } from '../../../src/bench/report.ts';
+import { rounded } from '../../../src/bench/statistics.ts';
 import type { Call, Part } from '../part.ts';
 import { FILES, llamaServer, tierkv } from '../peer.ts';
-import { commands, figure, serverTable } from '../rows.ts';
+import { commands, eachRound, figure, phaseOf, ratio, serverTable } from '../rows.ts';
 
 /** The next turn of conversations before a restart and after it, by the length of what they had said. */
 function restarted(history: number, clients: number): Call {
@@ -22,15 +24,35 @@ export const restart: Part = {
     reports
       .flatMap((report) => {
         const median = (phase: string, head: string) => figure(phase, head, (one) => one.ttft?.p50, 0);
+        const after = 'after the restart';
+        const [first, to] = [(one: Phase) => one.ttft?.p50, report.servers.at(-1)?.label ?? ''];
         const shown = serverTable(report, [
           median('first turns', 'first turn, ms'),
           median('next turns', 'next turn, ms'),
-          median('after the restart', 'after a restart, ms'),
-          figure('after the restart', 'computed tokens', (one) => one.computedTokens, 0),
-          figure('after the restart', 'the least', (one) => one.leastTokens, 0),
+          median(after, 'after a restart, ms'),
+          { head: 'of the next turn', of: (server) => slowdown(server, after, 'next turns') },
+          ratio(report, { phase: after, head: 'of TierKV', of: first, to }),
+          figure(
+            after,
+            'computed tokens',
+            eachRound(report, (one) => one.computedTokens),
+            0,
+          ),
+          figure(
+            after,
+            'the least',
+            eachRound(report, (one) => one.leastTokens),
+            0,
+          ),
         ]);
         const { requestLength, clients } = report.options;
         return [`${clients} conversations of ${requestLength} tokens:\n\n${shown}`, commands(report)];
       })
       .join('\n\n'),
 };
+
+/** How many times longer the first token of a part of the workload takes than that of another one. */
+function slowdown(server: ServerSummary, name: string, than: string): number | string {
+  const [part, other] = [name, than].map((each) => phaseOf(server, each)?.ttft?.p50);
+  return part === undefined || !other ? '–' : rounded(part / other, 2);
+}
