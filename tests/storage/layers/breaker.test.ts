@@ -111,7 +111,7 @@ test.each(OTHER_KINDS)('calls that fail with %s never open it', async (kind) => 
   expect((await read(driver, 'a')).value).toEqual(bytes(10));
 });
 
-test.each(['full', 'denied'] as const)(
+test.each(['full', 'denied', 'io'] as const)(
   'a store that takes no writes, %s, is still read from',
   async (kind) => {
     const { driver, breaker, plan } = await broken();

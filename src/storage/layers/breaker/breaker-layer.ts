@@ -4,8 +4,10 @@ import { failed } from '../../results.ts';
 import { passThrough } from '../pass-through.ts';
 import { Breaker, type BreakerSettings } from './breaker.ts';
 
-/** What a store fails with that is not there, or too slow, or broken. */
-const TROUBLE: ReadonlySet<StorageErrorKind> = new Set(['timeout', 'unreachable', 'io']);
+/** What a store fails with that is not there, or too slow. */
+const TROUBLE: ReadonlySet<StorageErrorKind> = new Set(['timeout', 'unreachable']);
+/** What is trouble where something is looked for. Of a store that answers so to writes, what it holds can still be read. */
+const TROUBLE_OF_READS: ReadonlySet<StorageErrorKind> = new Set(['io', 'denied']);
 /** What a store says of one value: it is there. */
 const ANSWERS: ReadonlySet<StorageErrorKind> = new Set(['size', 'corrupt']);
 /** No page has it, and a store need not know it to answer. */
@@ -78,18 +80,18 @@ function skipped({ state }: Breaker): Failed {
 /**
  * Whether a call says that the store is not well: every key of it failed. One key that is answered shows that the store
  * is there, and others may have reasons of their own. Undefined where the call says nothing of the store: it was aborted,
- * or the store refuses writes, of which reads know nothing.
+ * or the store does not take writes, of which reads know nothing.
  */
 function hasFailed(
   operation: KeyedOperation,
   results: readonly ({ status: string } | Failed)[],
 ): boolean | undefined {
+  const looks = operation === 'has' || operation === 'read';
   let trouble = false;
   for (const result of results) {
     if (!('error' in result) || ANSWERS.has(result.error.kind)) return false;
     const { kind } = result.error;
-    const isRefused = kind === 'denied' && (operation === 'has' || operation === 'read');
-    trouble ||= TROUBLE.has(kind) || isRefused;
+    trouble ||= TROUBLE.has(kind) || (looks && TROUBLE_OF_READS.has(kind));
   }
   return trouble ? true : undefined;
 }
