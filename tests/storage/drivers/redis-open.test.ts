@@ -215,6 +215,16 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver that opens', () => 
     );
   });
 
+  test('is content with one sentinel that answers, behind others that are silent', async () => {
+    const silent = await Promise.all([1, 2, 3].map(() => fakeRedis(() => undefined)));
+    const nodes = [...silent, sentinel.sentinel].map((port) => `127.0.0.1:${port}`);
+    await works({ sentinel: { name: 'pages', nodes, password: 'sentinel-secret' } });
+    const none = { name: 'pages', nodes: nodes.slice(0, 3), password: 'sentinel-secret' };
+    expect(await reason({ sentinel: none })).toContain(
+      "there was no answer within 2 s: check 'sentinel.nodes'",
+    );
+  });
+
   test('says what is wrong with sentinels', async () => {
     const nodes = [`127.0.0.1:${sentinel.sentinel}`];
     const password = 'sentinel-secret';

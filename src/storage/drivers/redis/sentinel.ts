@@ -1,13 +1,13 @@
 import { unlessAborted } from '../../concurrency.ts';
 import { nameOf } from './connect-problems.ts';
-import { ASK_MS, within } from './limits.ts';
+import { ASK_MS, Late, within } from './limits.ts';
 import { Link, type Redis, type Target } from './link.ts';
 import { Problem } from './problems.ts';
 import type { Address, Settings } from './settings.ts';
 
 /**
- * Connects to the master that a sentinel names. Sentinels are asked one after the other: one that is cut off from the
- * others may still name the server that was the master before, which then says that it is none.
+ * Connects to the master that a sentinel names. All are asked at the same time, as some may not answer; one that is cut
+ * off from the others may still name the server that was the master before, which then says that it is none.
  *
  * @param master where its address is not known yet
  */
@@ -18,27 +18,33 @@ export async function connectToMaster(
   master: Omit<Target, 'address' | 'options'>,
   signal: AbortSignal,
 ): Promise<Link> {
-  let problem = new Problem('unreachable', 'there are no sentinels');
-  for (const address of settings.addresses) {
-    const asked: Target = {
-      address,
-      mode: 'sentinel',
-      credentials: sentinel.credentials,
-      db: 0,
-      tls: master.tls,
-      options: settings.addressOptions,
-    };
-    try {
-      const found = await within(ASK_MS, signal, (inner) => askForMaster(redis, asked, sentinel.name, inner));
-      const options = `what the sentinel ${nameOf(address)} announces`;
-      return await Link.make(redis, { ...master, address: found, options }, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      problem = moreTelling(problem, error);
-    }
+  const found = new AbortController();
+  const others = AbortSignal.any([signal, found.signal]);
+  const ways = settings.addresses.map(async (address) => {
+    const { credentials } = sentinel;
+    const { addressOptions: options } = settings;
+    const asked: Target = { address, mode: 'sentinel', credentials, db: 0, tls: master.tls, options };
+    const ask = (inner: AbortSignal) => askForMaster(redis, asked, sentinel.name, inner);
+    const named = await within(ASK_MS, others, ask).catch((error) => {
+      throw error instanceof Late ? error.of(nameOf(address), options) : error;
+    });
+    const announced = `what the sentinel ${nameOf(address)} announces`;
+    return await Link.make(redis, { ...master, address: named, options: announced }, others);
+  });
+  try {
+    const link = await Promise.any(ways);
+    found.abort();
+    // Two may have connected at the same moment.
+    for (const way of ways) way.then((other) => other !== link && other.close(), nothing);
+    return link;
+  } catch (error) {
+    signal.throwIfAborted();
+    const problems = error instanceof AggregateError ? error.errors : [error];
+    throw problems.reduce(moreTelling, new Problem('unreachable', 'there are no sentinels'));
   }
-  throw problem;
 }
+
+const nothing = () => undefined;
 
 async function askForMaster(
   redis: Redis,
