@@ -200,6 +200,10 @@ describeWithDirectIo('a mounted 3FS', () => {
     await expect(open({ metadata_server_url: notFound })).rejects.toMatchObject({
       message: expect.stringContaining("answered initialize with status 404. Check 'metadata_server_url'"),
     });
+    const silent = await fakeServer(() => undefined);
+    await expect(open({ metadata_server_url: silent })).rejects.toMatchObject({
+      message: expect.stringContaining("has not answered for 5 s. Check 'metadata_server_url'"),
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { MooncakeDriver } from '../../../src/storage/drivers/mooncake/mooncake-driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import type { SuiteOptions } from '../../../src/storage-suite/index.ts';
+import { fakeServer } from '../../support/fake-server.ts';
 import { FakeMooncake, type Fault } from '../../support/services/fake-mooncake.ts';
 import { freePorts } from '../../support/services/service.ts';
 import { conformance } from '../conformance/conformance.ts';
@@ -256,6 +257,11 @@ describe('a mooncake that cannot be opened says which option to change', () => {
     }
     return 'it is open';
   }
+
+  test('where nobody answers', async () => {
+    const silent = await fakeServer(() => undefined);
+    expect(await reason(silent)).toMatch(/'url': \S+ has not answered for 5 s: is Mooncake's REST service/);
+  });
 
   test('where nothing listens', async () => {
     const [port] = await freePorts(1);

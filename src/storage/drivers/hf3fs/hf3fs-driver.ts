@@ -18,7 +18,7 @@ import { DataFile, HEAD_BYTES } from './data-file.ts';
 import { type MetadataService, type Place, ServiceError } from './metadata-service.ts';
 import { mountFailure, requireFolder } from './mount.ts';
 
-/** What was reserved must be confirmed or released, though nobody waits for the call any more. */
+/** For an answer when it is opened; and what was reserved must be confirmed or released, though nobody waits any more. */
 const SERVICE_MS = 5_000;
 
 export interface PlacedOptions {
@@ -60,7 +60,7 @@ export class PlacedHf3fsDriver implements StorageDriver {
       await requireFolder(file);
       this.#opening = DataFile.open(file, places, placeBytes);
       this.#file = await this.#opening;
-      await this.#service.initialize(both);
+      await this.#initialize(both);
       both.throwIfAborted();
       this.#gate.open();
     } catch (error) {
@@ -72,6 +72,14 @@ export class PlacedHf3fsDriver implements StorageDriver {
   async close(): Promise<void> {
     await this.#gate.close();
     await this.#letGo();
+  }
+
+  async #initialize(signal: AbortSignal): Promise<void> {
+    const late = AbortSignal.timeout(SERVICE_MS);
+    await this.#service.initialize(AbortSignal.any([signal, late])).catch((error) => {
+      if (error !== late.reason) throw error;
+      throw new ServiceError(`The metadata service has not answered for ${SERVICE_MS / 1000} s.`, true);
+    });
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {

@@ -25,6 +25,8 @@ import { bytesOfBeginning, bytesOfText, putBody, textLength } from './value-text
 const LARGEST = 3 * ((100 * 2 ** 20 - 1024) / 4);
 /** Of an answer that is no value. */
 const SHORT_ANSWER = 4096;
+/** Shorter than the deadline of an attach, so that who silently takes connections is named. */
+const OPEN_MS = 5_000;
 /** For what nobody waits for. */
 const LATER_MS = 5_000;
 /** A lease has 5 s or 10 s, as Mooncake's master is set up. */
@@ -62,10 +64,14 @@ export class MooncakeDriver implements StorageDriver {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const both = AbortSignal.any([signal, this.#gate.closing]);
+    const late = AbortSignal.timeout(OPEN_MS);
     try {
-      await this.#exists('probe', both);
-    } catch (cause) {
+      await this.#exists('probe', AbortSignal.any([signal, this.#gate.closing, late]));
+    } catch (error) {
+      const isLate = error === late.reason;
+      const cause = isLate
+        ? new Unreachable(`${this.#client.host} has not answered for ${OPEN_MS / 1000} s.`)
+        : error;
       throw failure('storage_failed', { backend: this.name, reason: this.#whyNot(cause) }, { cause });
     }
     this.#gate.open();
