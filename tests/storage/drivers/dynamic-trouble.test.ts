@@ -173,6 +173,15 @@ describe('a driver in a plugin', () => {
     await expect(driver.list!(undefined, never)).rejects.toMatchObject({ code: 'storage_failed', message });
   });
 
+  const LISTS = 'capabilities = { batch: 8, largestValue: 1 << 20, list: true };';
+  test('lengths that it lists arrive, and others are refused', async () => {
+    const driver = await plugin(`${LISTS} async list() { return { keys: ['a', 'b'], bytes: [1, 20] }; }`);
+    expect(await driver.list!(undefined, never)).toMatchObject({ keys: ['a', 'b'], bytes: [1, 20] });
+    const wrong = await plugin(`${LISTS} async list() { return { keys: ['a', 'b'], bytes: [1] }; }`);
+    const message = expect.stringContaining('one length per key');
+    await expect(wrong.list!(undefined, never)).rejects.toMatchObject({ code: 'storage_failed', message });
+  });
+
   test('a close that never ends is not waited for', { timeout: 30_000 }, async () => {
     const driver = await plugin('close() { for (;;); }');
     await driver.close();

@@ -103,18 +103,29 @@ test('when nothing can be removed writes fail with full, until something can', a
   expect(outcome(await write(driver, key(20), bytes(1000)))).toBe('stored');
 });
 
-test('a store that lists no sizes is refused, naming the option', async () => {
-  const store = createDriver('memory', {});
-  await store.open(never);
-  await write(store, key(0), bytes(10));
-  const nameless: StorageDriver = {
-    ...passThrough(store),
-    list: async (cursor, signal) => {
-      const { keys, next } = await store.list!(cursor, signal);
-      return { keys, next };
-    },
-  };
-  await expect(limited(nameless)).rejects.toMatchObject({
+test.each(['empty', 'not empty'])(
+  'a store that lists no sizes is refused, %s, naming the option',
+  async (how) => {
+    const store = createDriver('memory', {});
+    await store.open(never);
+    if (how === 'not empty') await write(store, key(0), bytes(10));
+    const nameless: StorageDriver = {
+      ...passThrough(store),
+      list: async (cursor, signal) => {
+        const { keys, next } = await store.list!(cursor, signal);
+        return { keys, next };
+      },
+    };
+    await expect(limited(nameless)).rejects.toMatchObject({
+      code: 'storage_failed',
+      message: expect.stringContaining("'quota' cannot be kept"),
+    });
+  },
+);
+
+test('a store that lists nothing is refused, naming the option', async () => {
+  const { list: _, ...silent } = passThrough(createDriver('memory', {}));
+  await expect(limited(silent)).rejects.toMatchObject({
     code: 'storage_failed',
     message: expect.stringContaining("'quota' cannot be kept"),
   });

@@ -1,4 +1,4 @@
-import type { Failed, StorageDriver } from '../../driver.ts';
+import type { Failed, Listing, StorageDriver } from '../../driver.ts';
 import { isOneOf, isReadResult } from '../../layers/result-checks.ts';
 import { failed, isErrorKind } from '../../results.ts';
 import type { Answers, FromPlugin, ReadAnswer, Request } from './messages.ts';
@@ -58,10 +58,13 @@ export class PluginCalls {
         return this.#read(request.reads, signal, transfer);
       case 'list': {
         const listing: unknown = await driver.list?.(request.cursor, signal);
-        const { keys, next } = Object(listing) as { keys: unknown; next: unknown };
+        const { keys, bytes, next } = Object(listing) as Record<keyof Listing, unknown>;
         if (!isTexts(keys) || (next !== undefined && typeof next !== 'string'))
           throw new Error('list answered with no list');
-        return { keys: [...keys], next };
+        if (bytes === undefined) return { keys: [...keys], next };
+        if (!areLengths(bytes) || bytes.length !== keys.length)
+          throw new Error('list answered with something else than one length per key');
+        return { keys: [...keys], bytes: [...bytes], next };
       }
       case 'close':
         await Promise.allSettled([...this.#running.values()].filter(isOther(signal)).map(({ done }) => done));
@@ -94,6 +97,10 @@ const isOther =
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function areLengths(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
 /** The results as data, and failures for those that make no sense. Throws where there is not one for each key. */

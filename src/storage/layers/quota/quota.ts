@@ -49,8 +49,8 @@ export class Quota {
 
   /** Begins to count what there is; writes wait for it. Throws `storage_failed` for a store that lists no sizes. */
   async open(signal: AbortSignal): Promise<void> {
-    const { keys, bytes } = await this.#driver.list!(undefined, signal);
-    if (keys.length > 0 && !bytes) {
+    const listing = await this.#driver.list?.(undefined, signal);
+    if (!listing?.bytes) {
       const reason = "it does not list how long its values are, so 'quota' cannot be kept";
       throw failure('storage_failed', { backend: this.#driver.name, reason });
     }
