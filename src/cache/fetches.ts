@@ -63,11 +63,12 @@ export class Fetches {
     return false;
   }
 
-  /** From now on prefixes are fetched from this backend; those that come from another one end. */
+  /** From now on prefixes are fetched from this backend. Fetches from another one end, and how quick it was is forgotten. */
   use(link: StorageLink | undefined): void {
     // First, so that nobody whose fetch ends here turns to the old one again.
     this.#link = link;
     for (const fetch of [...this.#live]) fetch.prefetch.cancel('stale');
+    this.forgetSpeed();
   }
 
   /** How quick the backend was says nothing of now. */

@@ -210,6 +210,19 @@ describe('S6: a storage that hangs', () => {
     await simulation.settle();
   });
 
+  it('says nothing of the one that takes its place, which is asked at once', async () => {
+    const simulation = new TieredSimulation({ prefetch: { timeoutBase: 1, timeoutPerKiToken: 0 } });
+    await simulation.stored('abc');
+    simulation.store.plan = always('read', 'hang');
+    await simulation.serve({ id: 1, prompt: pagesOf('abc1'), maxTokens: 1 });
+    simulation.forget();
+    simulation.store.plan = () => undefined;
+    simulation.attach();
+    const told = await simulation.serve({ id: 2, prompt: pagesOf('abc2'), maxTokens: 1 });
+    expect(told.started).toEqual([{ device: 0, host: 0, storage: 12 }]);
+    await simulation.settle();
+  });
+
   it('does not delay a request that does not wait', async () => {
     const simulation = new TieredSimulation({ prefetch: { policy: 'best_effort' } });
     await simulation.stored('abc');
