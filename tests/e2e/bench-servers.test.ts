@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../storage/support/folders.ts';
 import {
@@ -75,9 +74,8 @@ import { writeFileSync } from 'node:fs';
 const [port, manner, folder] = process.argv.slice(2);
 console.log('it has begun');
 process.on('SIGTERM', () => {
-  if (manner === 'stays') return;
-  writeFileSync(folder + '/ended', '');
-  process.exit(0);
+  writeFileSync(folder + '/ended-' + manner, '');
+  if (manner !== 'stays') process.exit(0);
 });
 createServer((request, response) => {
   if (!request.url.endsWith('/completions')) return response.writeHead(request.url === '/v1/models' ? 200 : 404).end('{}');
@@ -131,34 +129,34 @@ describe('a server that bench has started', () => {
     ]);
   });
 
-  it('is ended in order by Ctrl-C, and its folder removed', async () => {
+  /** `bench` on such a server, which has been asked for an answer: the process of either, and bench's own folder. */
+  async function benchOn(manner: string) {
     const TMPDIR = await temporaryFolder();
-    const flags = ['bench', 'fanout', '--server', `${fake('waits')} {dir}`];
+    const flags = ['bench', 'fanout', '--server', `${fake(manner)} {dir}`];
     const child = execFile(NODE, [MAIN, ...flags], { env: cleanEnvironment({ TMPDIR }) });
     const exited = once(child, 'exit');
-    const asked = path.join(folder, 'asked-waits');
+    const asked = path.join(folder, `asked-${manner}`);
     await expect.poll(() => existsSync(asked)).toBe(true);
     expect(await readdir(TMPDIR)).toHaveLength(1);
+    return { child, exited, TMPDIR, pid: Number(await readFile(asked, 'utf8')) };
+  }
+
+  it('is ended in order by Ctrl-C, and its folder removed', async () => {
+    const { child, exited, TMPDIR, pid } = await benchOn('waits');
     child.kill('SIGINT');
     expect(await exited).toEqual([130, null]);
-    expect(existsSync(path.join(folder, 'ended'))).toBe(true);
-    const pid = Number(await readFile(asked, 'utf8'));
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(existsSync(path.join(folder, 'ended-waits'))).toBe(true);
+    expect(isRunning(pid)).toBe(false);
     expect(await readdir(TMPDIR)).toEqual([]);
   });
 
   it('is killed by a second Ctrl-C when it does not end by itself, and its folder removed', async () => {
-    const TMPDIR = await temporaryFolder();
-    const flags = ['bench', 'fanout', '--server', `${fake('stays')} {dir}`];
-    const child = execFile(NODE, [MAIN, ...flags], { env: cleanEnvironment({ TMPDIR }) });
-    const exited = once(child, 'exit');
-    const asked = path.join(folder, 'asked-stays');
-    await expect.poll(() => existsSync(asked)).toBe(true);
+    const { child, exited, TMPDIR, pid } = await benchOn('stays');
     child.kill('SIGINT');
-    await sleep(500);
+    await expect.poll(() => existsSync(path.join(folder, 'ended-stays'))).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     child.kill('SIGINT');
     expect(await exited).toEqual([130, null]);
-    const pid = Number(await readFile(asked, 'utf8'));
     await expect.poll(() => isRunning(pid)).toBe(false);
     expect(await readdir(TMPDIR)).toEqual([]);
   });

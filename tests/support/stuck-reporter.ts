@@ -15,6 +15,7 @@ export default class StuckReporter implements Reporter {
   #heardLast = 0;
   #looking: NodeJS.Timeout | undefined;
 
+  // Of silence there is no event.
   onTestRunStart(): void {
     this.#heardLast = performance.now();
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
