@@ -20,6 +20,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   service.trouble = async () => undefined;
+  service.isLost = () => false;
 });
 afterAll(() => service.stop());
 
@@ -169,6 +170,45 @@ describeWithDirectIo('a mounted 3FS', () => {
     service.trouble = async () => undefined;
     await driver.close();
     expect(known().free).toHaveLength(8);
+  });
+
+  const unheard = (name: string) => async (call: string) =>
+    call === name ? { status: 503, text: '' } : undefined;
+  const allPlaces = () => known().free.length + known().keys.size;
+
+  test.each(['heard', 'not heard'])(
+    'no place is lost with the answer to a confirmation that was %s',
+    async (how) => {
+      const driver = await open();
+      if (how === 'heard') service.isLost = (call) => call === 'confirm_write';
+      else service.trouble = unheard('confirm_write');
+      expect(outcome(await write(driver, 'a', bytes(100)))).toBe('unreachable');
+      service.trouble = unheard('get_page_indices');
+      service.isLost = () => false;
+      // Nothing more is reserved before that is clear.
+      expect(outcome(await write(driver, 'b', bytes(100)))).toBe('unreachable');
+      expect(known().free).toHaveLength(7);
+      service.trouble = async () => undefined;
+      expect(outcome(await write(driver, 'b', bytes(100, 2)))).toBe('stored');
+      expect((await read(driver, 'a')).value).toEqual(bytes(100));
+      expect((await read(driver, 'b')).value).toEqual(bytes(100, 2));
+      expect(allPlaces()).toBe(8);
+      await driver.close();
+    },
+  );
+
+  test('a place whose confirmation was lost goes back when another server wrote the page meanwhile', async () => {
+    const shared = { file_path_prefix: await prefixIn(), rank: 1001 };
+    const [one, two] = [await open(shared), await open(shared)];
+    const places = service.rank('1001:tierkv');
+    service.trouble = unheard('confirm_write');
+    expect(outcome(await write(one, 'a', bytes(100)))).toBe('unreachable');
+    service.trouble = async () => undefined;
+    expect(outcome(await write(two, 'a', bytes(100)))).toBe('stored');
+    expect(outcome(await write(one, 'b', bytes(100)))).toBe('stored');
+    expect((await read(one, 'a')).value).toEqual(bytes(100));
+    expect(places.free.length + places.keys.size).toBe(8);
+    await Promise.all([one.close(), two.close()]);
   });
 
   test('a service that does not answer is left when the signal aborts, and when it is closed', async () => {

@@ -14,10 +14,25 @@ async function mirror() {
   return { clock, first, second, firstFaults, secondFaults, driver };
 }
 
+/** Lets time pass until something is done. */
+async function inTime<T>(clock: VirtualClock, work: Promise<T>): Promise<T> {
+  let isDone = false;
+  const done = () => {
+    isDone = true;
+  };
+  work.then(done, done);
+  while (!isDone) {
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    await clock.advance(500);
+  }
+  return work;
+}
+
 const answer = (kind: string): Fault => ({
   kind: 'answer',
   results: [{ status: 'error', error: { kind, message: 'made by the test' } }],
 });
+const UNREACHABLE = { status: 'error', error: { kind: 'unreachable', message: 'made by the test' } };
 const BROKEN: Fault[] = [
   { kind: 'reject', message: 'broken' },
   { kind: 'throw', message: 'broken' },
@@ -149,4 +164,49 @@ test('closing ends calls of stores that hang', async () => {
   expect(clock.sleepers).toBe(0);
   firstFaults.release();
   secondFaults.release();
+});
+
+test('a store that hangs gets no more than some memory: writes and reads go on without it, and with it later', async () => {
+  const { clock, first, firstFaults, secondFaults, driver } = await mirror();
+  const value = bytes(24 << 20);
+  const buffer = Buffer.alloc(value.length);
+  for (let i = 0; i < 3; i++) {
+    firstFaults.next({ kind: 'hang' });
+    expect(outcome(await inTime(clock, write(driver, `k${i}`, value)))).toBe('stored');
+  }
+  const asked = firstFaults.signals.length;
+  expect(outcome(await write(driver, 'later', value))).toBe('stored');
+  expect((await driver.read([{ key: 'later', into: [buffer] }], never)).map(outcome)).toEqual(['hit']);
+  // Also when it would be asked again, had it only not answered.
+  await clock.advance(20_000);
+  await clock.advance(20_000);
+  expect(outcome(await write(driver, 'latest', value))).toBe('stored');
+  expect(firstFaults.signals).toHaveLength(asked);
+  // Nor is it asked where the other one rests.
+  secondFaults.next({ kind: 'answer', results: [UNREACHABLE] });
+  await has(driver, 'nothing');
+  expect((await driver.read([{ key: 'later', into: [buffer] }], never)).map(outcome)).toEqual(['hit']);
+  expect(firstFaults.signals).toHaveLength(asked);
+
+  firstFaults.release();
+  await new Promise(setImmediate);
+  await clock.advance(20_000);
+  expect(outcome(await write(driver, 'last', bytes(10)))).toBe('stored');
+  expect((await has(first, 'last')).status).toBe('hit');
+  await driver.close();
+});
+
+test('when both stores hang, a mirror takes nothing more', async () => {
+  const { clock, firstFaults, secondFaults, driver } = await mirror();
+  for (const faults of [firstFaults, secondFaults]) for (let i = 0; i < 6; i++) faults.next({ kind: 'hang' });
+  const value = bytes(24 << 20);
+  for (let i = 0; i < 4; i++) {
+    expect(outcome(await inTime(clock, write(driver, 'a', value)))).toBe('timeout');
+  }
+  const asked = firstFaults.signals.length + secondFaults.signals.length;
+  expect(asked).toBe(6);
+  expect(outcome((await read(driver, 'a')).result)).toBe('timeout');
+  expect(firstFaults.signals.length + secondFaults.signals.length).toBe(asked);
+  for (const faults of [firstFaults, secondFaults]) faults.release();
+  await driver.close();
 });

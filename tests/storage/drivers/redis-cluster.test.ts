@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { slotOf } from '../../../src/storage/drivers/redis/slots.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
+import { STORAGE_DEADLINES_MS } from '../../../src/storage/stack.ts';
 import { describeWith } from '../../support/services/programs.ts';
 import {
   REDIS_PACKAGES,
@@ -50,6 +53,21 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () =
     expect(sizes.map(Number).every((size) => size > 0)).toBe(true);
     expect(new Set(await listAll(driver))).toEqual(new Set(KEYS));
     expect(isEvery(await driver.remove(KEYS, never), 'removed')).toBe(true);
+  });
+
+  test('nodes that do not answer hide none that does', async () => {
+    const silent = Array.from({ length: 8 }, () => createServer().listen(0, '127.0.0.1'));
+    try {
+      await Promise.all(silent.map((server) => once(server, 'listening')));
+      const names = silent.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
+      const driver = createDriver('redis', { cluster: [...names, addresses()[0]] });
+      opened.push(driver);
+      await driver.open(AbortSignal.timeout(STORAGE_DEADLINES_MS.open));
+      expect(isEvery(await driver.write(writes(), never), 'stored')).toBe(true);
+      expect(isEvery(await driver.remove(KEYS, never), 'removed')).toBe(true);
+    } finally {
+      for (const server of silent) server.close();
+    }
   });
 
   test('a slot that has moved, and one that is moving, are followed; a listing does not go on over them', async () => {

@@ -58,6 +58,8 @@ export class Fake3fsMetadata {
   readonly calls: string[] = [];
   /** Called before each answer; what it gives is answered instead. */
   trouble: (call: string) => Promise<{ status: number; text: string } | undefined> = async () => undefined;
+  /** Calls that are carried out, but whose answers do not arrive. */
+  isLost: (call: string) => boolean = () => false;
 
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -92,6 +94,7 @@ export class Fake3fsMetadata {
     const { status, answer } = trouble
       ? { status: trouble.status, answer: trouble.text }
       : this.#answer(number, call, JSON.parse(text));
+    if (this.isLost(call)) return void request.destroy();
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof answer === 'object' ? JSON.stringify(answer) : answer);
   }

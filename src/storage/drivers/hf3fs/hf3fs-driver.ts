@@ -14,6 +14,7 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { failedBy as fileFailedBy } from '../file/file-errors.ts';
+import { Confirmations } from './confirmations.ts';
 import { DataFile, HEAD_BYTES } from './data-file.ts';
 import { type MetadataService, type Place, ServiceError } from './metadata-service.ts';
 import { mountFailure, requireFolder } from './mount.ts';
@@ -36,6 +37,7 @@ export class PlacedHf3fsDriver implements StorageDriver {
 
   readonly #options: PlacedOptions;
   readonly #service: MetadataService;
+  readonly #confirmations: Confirmations;
   readonly #reading: Limiter;
   readonly #writing: Limiter;
   /** Two writes of one key would get two places, of which the service forgets one. */
@@ -49,6 +51,7 @@ export class PlacedHf3fsDriver implements StorageDriver {
     this.capabilities = Object.freeze({ batch: 128, largestValue, list: false });
     this.#options = options;
     this.#service = service;
+    this.#confirmations = new Confirmations(service);
     this.#reading = limiter(options.parallel);
     this.#writing = limiter(options.parallel);
   }
@@ -140,9 +143,10 @@ export class PlacedHf3fsDriver implements StorageDriver {
 
   async #writeBatch(writes: readonly Write[], signal: AbortSignal): Promise<Map<string, WriteResult>> {
     if (writes.length === 0) return new Map();
+    await this.#confirmations.settle(AbortSignal.timeout(SERVICE_MS));
     const results = new Map<string, WriteResult>();
     const places = await this.#service.reserve(keysOf(writes), AbortSignal.timeout(SERVICE_MS));
-    const written: [string, number][] = [];
+    const written: [key: string, index: number][] = [];
     const released: number[] = [];
     await Promise.all(
       writes.map(async (write, i) => {
@@ -155,7 +159,7 @@ export class PlacedHf3fsDriver implements StorageDriver {
         else if (result.status === 'error' && this.#isPlace(place)) released.push(place.index);
       }),
     );
-    await this.#service.confirm(written, released, AbortSignal.timeout(SERVICE_MS));
+    await this.#confirmations.confirm({ written, released }, AbortSignal.timeout(SERVICE_MS));
     return results;
   }
 

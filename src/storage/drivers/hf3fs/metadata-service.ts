@@ -18,6 +18,12 @@ export interface Place {
   index: number;
 }
 
+/** What became of places that were reserved. */
+export interface Outcome {
+  written: readonly (readonly [key: string, index: number])[];
+  released: readonly number[];
+}
+
 /** It answered with something else than its protocol says, or could not be asked. */
 export class ServiceError extends Error {
   readonly isUnreachable: boolean;
@@ -64,11 +70,8 @@ export class MetadataService {
     return sameLength(keys, indices).map(([taken, index]) => ({ taken, index }));
   }
 
-  async confirm(
-    written: readonly (readonly [key: string, index: number])[],
-    released: readonly number[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** All of it, or nothing. */
+  async confirm({ written, released }: Outcome, signal: AbortSignal): Promise<void> {
     if (written.length === 0 && released.length === 0) return;
     const body = { written_keys_to_confirm: written, pages_to_release: released };
     await this.#ask('confirm_write', body, Nothing, signal);

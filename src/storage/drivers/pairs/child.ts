@@ -7,6 +7,8 @@ import type { ChildConfig } from './options.ts';
 /** A store that did not answer is left alone for so long, and twice as long each time again. */
 const SHORTEST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
+/** Bytes that calls may go on using after their callers were answered: a store with more of them is asked for nothing. */
+const MOST_OVERDUE = 64 << 20;
 
 /**
  * Makes a child of a backend. What is wrong with its options is wrong at a place in the options around it.
@@ -40,6 +42,7 @@ export class Child {
   readonly #clock: Clock;
   #failures = 0;
   #restsUntil = 0;
+  #overdue = 0;
 
   /** @param place its name in the options around it */
   constructor(
@@ -54,7 +57,22 @@ export class Child {
   }
 
   get rests(): boolean {
-    return this.#clock.now() < this.#restsUntil;
+    return this.isOverdue || this.#clock.now() < this.#restsUntil;
+  }
+
+  /** Whether it uses so much memory of calls that nobody waits for any more that it must get no more of it. */
+  get isOverdue(): boolean {
+    return this.#overdue > MOST_OVERDUE;
+  }
+
+  /** Counts memory that a call may use until its answer is there, and settled. The answers must not reject. */
+  async lend(
+    bytes: number,
+    answers: Promise<readonly { status: string; settled?: Promise<void> }[]>,
+  ): Promise<void> {
+    this.#overdue += bytes;
+    await Promise.all((await answers).map(({ settled }) => settled));
+    this.#overdue -= bytes;
   }
 
   /** Looks at what it answered, whether it can be reached. */

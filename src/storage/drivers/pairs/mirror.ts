@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { failure } from '../../../shared/errors.ts';
+import { totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
 import type {
   Failed,
@@ -15,7 +16,7 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { Child, openBoth } from './child.ts';
-import { copiesOf, take, tryRead } from './race.ts';
+import { copiesOf, type Trial, take, tryRead } from './race.ts';
 
 /** One that takes longer has failed. Less than the whole call has, so that the other one can still answer. */
 const CHILD_MS = {
@@ -48,7 +49,8 @@ export function mirrorDriver(
   const late = new Map<Promise<unknown>, Set<string>>();
 
   /** Both, who answers first: one that rests comes last. */
-  const inOrder = () => (first.rests && !second.rests ? [second, first] : [first, second]) as [Child, Child];
+  const inOrder = () =>
+    (reluctance(first) > reluctance(second) ? [second, first] : [first, second]) as [Child, Child];
 
   /** Whether it came before the time was over, or the signal aborted. */
   async function isSoon(work: Promise<unknown>, milliseconds: number, signal: AbortSignal): Promise<boolean> {
@@ -77,23 +79,37 @@ export function mirrorDriver(
   }
 
   async function read(reads: readonly Read[], signal: AbortSignal): Promise<ReadResult[]> {
-    const [one, two] = inOrder();
     const enough = new AbortController();
     const both = AbortSignal.any([signal, enough.signal]);
-    const trial = (child: Child, wanted: readonly Read[]) => {
-      const work = tryRead(child.driver, wanted, both);
-      return { work, heard: child.heard(work.then(({ results }) => results)) };
+    const begun: [Child, Promise<ReadResult[]>][] = [];
+    const tryOne: TryOne = (child) => {
+      const work = tryRead(child.driver, reads, both);
+      const heard = child.heard(work.then(({ results }) => results));
+      begun.push([child, heard]);
+      return { work, heard };
     };
-    const asking = trial(one, reads);
+    try {
+      return await readFrom(inOrder(), reads, tryOne, signal);
+    } finally {
+      enough.abort();
+      for (const [child, heard] of begun) void child.lend(room(reads), heard);
+    }
+  }
+
+  async function readFrom(
+    [one, two]: [Child, Child],
+    reads: readonly Read[],
+    tryOne: TryOne,
+    signal: AbortSignal,
+  ): Promise<ReadResult[]> {
+    if (one.isOverdue) return reads.map(() => OVERDUE);
+    const asking = tryOne(one);
     const isFirst = await isSoon(asking.heard, HEDGE_MS, signal);
     if (!isFirst && !two.rests) {
-      const other = trial(two, reads);
+      const other = tryOne(two);
       const soonest = await Promise.race([asking.work, other.work]);
       await take(soonest, reads, signal);
-      if (soonest.results.every(isHit)) {
-        enough.abort();
-        return soonest.results;
-      }
+      if (soonest.results.every(isHit)) return soonest.results;
       const [a, b] = await Promise.all([asking.work, other.work]);
       await take(a, reads, signal);
       await take(
@@ -115,10 +131,12 @@ export function mirrorDriver(
   }
 
   async function write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
+    const able = [first, second].filter(({ isOverdue }) => !isOverdue);
+    if (able.length === 0) return writes.map(() => OVERDUE);
     // Copies: a store that hangs would keep the callers' buffers.
     const copies = await copiesOf(writes, signal);
-    const children = [first, second].filter(({ rests }) => !rests);
-    const asked = children.length > 0 ? children : [first, second];
+    const awake = able.filter(({ rests }) => !rests);
+    const asked = awake.length > 0 ? awake : able;
     const calls = asked.map((child) => child.heard(child.driver.write(copies, signal)));
     for (const call of calls) {
       late.set(call, new Set(keysOf(copies)));
@@ -126,8 +144,10 @@ export function mirrorDriver(
     }
     const soonest = await Promise.race(calls);
     const all = Promise.all(calls);
-    if (soonest.every(isWritten) && !(await isSoon(all, GRACE_MS, signal))) return soonest;
-    const answers = await all;
+    const isEnough = soonest.every(isWritten) && !(await isSoon(all, GRACE_MS, signal));
+    const answers = isEnough ? [soonest] : await all;
+    const bytes = copies.reduce((sum, { parts }) => sum + totalBytes(parts), 0);
+    for (const [i, child] of asked.entries()) void child.lend(bytes, calls[i]!);
     return copies.map((_, i) => answers.map((answer) => answer[i]!).reduce(betterWrite)).map(free);
   }
 
@@ -191,7 +211,20 @@ export function mirrorDriver(
   };
 }
 
+/** Begins to read all from one store, into memory of its own. */
+type TryOne = (child: Child) => { work: Promise<Trial>; heard: Promise<ReadResult[]> };
+
 const MISS = { status: 'miss' } as const;
+const OVERDUE = failed('timeout', 'Both stores still hold what they did not answer in time.');
+
+/** Who is asked last: one that rests, and even later one that got too much already. */
+function reluctance({ rests, isOverdue }: Child): number {
+  return Number(rests) + Number(isOverdue);
+}
+
+function room(reads: readonly Read[]): number {
+  return reads.reduce((sum, { into }) => sum + totalBytes(into), 0);
+}
 
 function isHit(result: { status: string }): boolean {
   return result.status === 'hit';

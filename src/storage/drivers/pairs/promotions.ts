@@ -70,7 +70,11 @@ export class Promotions {
 
   async #write(key: string, value: Buffer): Promise<void> {
     const { driver } = this.#child;
-    const write = () => this.#child.heard(driver.write([{ key, parts: [value] }], this.#closing));
+    const write = () => {
+      const answers = this.#child.heard(driver.write([{ key, parts: [value] }], this.#closing));
+      void answers.then(() => this.#child.lend(value.byteLength, answers));
+      return answers;
+    };
     const [result] = await write();
     if (result?.status === 'stored') return;
     // What is there may be an older value of the same length.

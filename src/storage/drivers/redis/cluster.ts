@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { unlessAborted } from '../../concurrency.ts';
 import { nameOf } from './connect-problems.ts';
 import { Connection } from './connection.ts';
@@ -15,6 +16,8 @@ import { Topology } from './topology.ts';
 const MOST_HOPS = 5;
 /** Between two questions for the topology while something is wrong with it. */
 const REFRESH_MS = 1000;
+/** A node that takes longer to tell the topology is not the only one that is asked. */
+const HEAD_START_MS = 200;
 
 type Make = (address: Address, signal: AbortSignal) => Promise<Link>;
 
@@ -132,20 +135,30 @@ export class Cluster implements Servers {
     return this.#refreshing;
   }
 
+  /** Asks one after the other, and does not wait for those that take long. */
   async #learn(): Promise<void> {
-    let problem: unknown;
+    const found = new AbortController();
+    const ending = AbortSignal.any([this.#closing.signal, found.signal]);
+    const answers: Promise<Topology>[] = [];
     for (const address of this.#whoToAsk()) {
-      try {
-        this.#topology = await within(ASK_MS, this.#closing.signal, (inner) => this.#ask(address, inner));
-        this.#isStale = false;
-        this.#forgetOthers();
-        return;
-      } catch (error) {
-        this.#closing.signal.throwIfAborted();
-        problem ??= error instanceof Late ? error.of(nameOf(address), "'cluster'") : error;
-      }
+      const answer = within(ASK_MS, ending, (inner) => this.#ask(address, inner)).catch((error) => {
+        throw error instanceof Late ? error.of(nameOf(address), "'cluster'") : error;
+      });
+      answers.push(answer);
+      const isAnswered = Promise.any(answers).then(yes, no);
+      const isOver = sleep(HEAD_START_MS, false, { signal: ending }).catch(no);
+      if (await Promise.race([isAnswered, isOver, answer.then(yes, no)])) break;
     }
-    throw problem;
+    try {
+      this.#topology = await Promise.any(answers);
+    } catch (error) {
+      this.#closing.signal.throwIfAborted();
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    } finally {
+      found.abort();
+    }
+    this.#isStale = false;
+    this.#forgetOthers();
   }
 
   async #ask(address: Address, signal: AbortSignal): Promise<Topology> {
@@ -157,7 +170,8 @@ export class Cluster implements Servers {
   /** Those that are connected first: others may have to be waited for. */
   #whoToAsk(): Address[] {
     const isConnected = (address: Address) => (this.#connections.get(nameOf(address))?.current ? 0 : 1);
-    return [...this.#topology.masters, ...this.#seeds].sort((a, b) => isConnected(a) - isConnected(b));
+    const byName = new Map([...this.#topology.masters, ...this.#seeds].map((one) => [nameOf(one), one]));
+    return [...byName.values()].sort((a, b) => isConnected(a) - isConnected(b));
   }
 
   #connection(address: Address): Connection {
@@ -181,6 +195,8 @@ export class Cluster implements Servers {
 }
 
 const nothing = () => undefined;
+const yes = () => true;
+const no = () => false;
 
 function hostOf(address: Address): string {
   return 'host' in address ? address.host : '';
