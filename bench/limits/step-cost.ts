@@ -118,6 +118,7 @@ async function costOfSteps(requests: number, steps: number): Promise<number> {
     contextLength: tokens,
     maxRunningRequests: requests,
     chunkedPrefillSize: 512,
+    mixedChunk: true,
     maxPrefillTokens: 512,
     maxQueuedRequests: requests,
   };

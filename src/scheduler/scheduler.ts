@@ -37,6 +37,7 @@ export class Scheduler {
   #arrivals = 0;
   #steps = 0;
   #preemptions = 0;
+  #answersNext = false;
   #stopped = false;
 
   /** @param wakeup signalled also by whoever finishes something that a request waits for */
@@ -237,6 +238,7 @@ export class Scheduler {
     }
     if (outcome === 'no-room') return this.#makeRoom();
     if (outcome === 'aborted') return this.#resync(plan);
+    this.#answersNext = plan.some(({ request }) => !request.decoding);
     this.#measure(plan, this.#clock.now() - began);
     this.#sampleAll(plan, rows);
   }
@@ -245,7 +247,12 @@ export class Scheduler {
     const { batchTokens } = this.#engine.limits;
     while (this.#running.length > 0) {
       const freeCells = this.#cache.availableCells;
-      const work = planStep(this.#running, { ...this.#limits, batchTokens, freeCells });
+      const work = planStep(this.#running, {
+        ...this.#limits,
+        batchTokens,
+        freeCells,
+        answersNext: this.#answersNext,
+      });
       const needed = work.reduce((sum, { tokens }) => sum + tokens, 0);
       if (needed > 0 && this.#cache.makeRoom(needed)) return work;
       // What is kept for requests that wait is not counted, and must not stop those that run.

@@ -13,12 +13,17 @@ export interface StepBudget {
   chunkedPrefillSize: number;
   /** Prompt tokens when nothing decodes. */
   maxPrefillTokens: number;
+  /** Whether a step may compute prompts and answers in one batch; where not, they take turns. */
+  mixedChunk: boolean;
+  /** Whether it is the turn of the answers. */
+  answersNext: boolean;
   /** KV cells that are free now. */
   freeCells: number;
 }
 
 /**
- * Chooses what one step computes: one token for every decoding request, then prompt chunks. Changes nothing.
+ * Chooses what one step computes: one token for every decoding request, then prompt chunks, or one of both. Changes
+ * nothing.
  *
  * Half of the prompt budget goes to the request that came first, half to the one with the least left to compute.
  * So a long prompt always advances, a short one behind it does not wait for all of it, and equal prompts are
@@ -40,7 +45,10 @@ export function planStep(running: Iterable<Request>, budget: StepBudget): Planne
     budget.batchTokens - decodes.length,
     budget.freeCells - decodes.length,
   );
-  return [...decodes, ...sharePrefill(prefills, promptBudget)];
+  const takesTurns = !budget.mixedChunk && decodes.length > 0;
+  if (takesTurns && budget.answersNext) return decodes;
+  const prompts = sharePrefill(prefills, promptBudget);
+  return takesTurns && prompts.length > 0 ? prompts : [...decodes, ...prompts];
 }
 
 function sharePrefill(prefills: Request[], budget: number): PlannedWork[] {

@@ -34,6 +34,7 @@ export interface Limits {
   maxRunningRequests: number;
   chunkedPrefillSize: number;
   maxPrefillTokens: number;
+  mixedChunk: boolean;
   maxQueuedRequests: number;
   threads: number;
   /** Memory of the KV cells; undefined where the model file does not say. */
@@ -136,6 +137,9 @@ export function deriveLimits(
     maxTotalTokens,
     maxRunningRequests,
     chunkedPrefillSize,
+    // A CPU computes attention for 64 tokens at a time, over the cells of all their sequences: three answers beside a
+    // chunk of 128 tokens cost seven times as much as by themselves.
+    mixedChunk: machine.gpu,
     maxPrefillTokens: fitting(asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize)),
     maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
     threads: asked.threads ?? defaultThreads(machine),

@@ -243,9 +243,22 @@ async function loadChat(file: string | undefined, vocabulary: Vocabulary): Promi
 }
 
 function schedulerLimits(limits: Limits): SchedulerLimits {
-  const { contextLength, maxRunningRequests, chunkedPrefillSize, maxPrefillTokens, maxQueuedRequests } =
-    limits;
-  return { contextLength, maxRunningRequests, chunkedPrefillSize, maxPrefillTokens, maxQueuedRequests };
+  const {
+    contextLength,
+    maxRunningRequests,
+    chunkedPrefillSize,
+    maxPrefillTokens,
+    mixedChunk,
+    maxQueuedRequests,
+  } = limits;
+  return {
+    contextLength,
+    maxRunningRequests,
+    chunkedPrefillSize,
+    maxPrefillTokens,
+    mixedChunk,
+    maxQueuedRequests,
+  };
 }
 
 async function listen(app: App, { host, port }: ServerOptions): Promise<void> {

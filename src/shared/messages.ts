@@ -38,6 +38,8 @@ const SchedulerLimits = Type.Object(
     chunkedPrefillSize: Unsigned,
     /** Prompt tokens per step while nothing decodes. */
     maxPrefillTokens: Unsigned,
+    /** Whether a step may compute prompts and answers in one batch. */
+    mixedChunk: Type.Boolean(),
     maxQueuedRequests: Unsigned,
   },
   strict,

@@ -47,6 +47,7 @@ describe('with a simulated engine', () => {
     sequences: 48,
     batchTokens: 256,
     chunkedPrefillSize: 64,
+    mixedChunk: true,
     maxPrefillTokens: 128,
   };
 

@@ -27,6 +27,7 @@ const limits = fc.record({
   sequences: fc.integer({ min: 1, max: 8 }),
   maxRunningRequests: fc.integer({ min: 1, max: 8 }),
   chunkedPrefillSize: fc.integer({ min: 1, max: 24 }),
+  mixedChunk: fc.boolean(),
   maxPrefillTokens: fc.integer({ min: 1, max: 48 }),
 });
 

@@ -49,6 +49,7 @@ const limits = fc.record({
   batchTokens: fc.integer({ min: 1, max: 40 }),
   maxRunningRequests: fc.integer({ min: 1, max: 6 }),
   chunkedPrefillSize: fc.integer({ min: 1, max: 24 }),
+  mixedChunk: fc.boolean(),
   maxPrefillTokens: fc.integer({ min: 1, max: 40 }),
   maxQueuedRequests: fc.integer({ min: 1, max: 10 }),
 });

@@ -4,7 +4,14 @@ import { Request } from '../../src/scheduler/request.ts';
 import { planStep } from '../../src/scheduler/step-plan.ts';
 import { spec } from '../support/simulation.ts';
 
-const BUDGET = { batchTokens: 64, chunkedPrefillSize: 16, maxPrefillTokens: 32, freeCells: 1000 };
+const BUDGET = {
+  batchTokens: 64,
+  chunkedPrefillSize: 16,
+  maxPrefillTokens: 32,
+  mixedChunk: true,
+  answersNext: false,
+  freeCells: 1000,
+};
 
 let arrivals = 0;
 function prefilling(left: number): Request {
@@ -60,6 +67,17 @@ describe('a step', () => {
     expect(planned([decoding(), prefilling(9)], { freeCells: 4 })).toEqual([1, 3]);
   });
 
+  it('computes prompts and answers in turn where they are not mixed', () => {
+    const apart = { mixedChunk: false };
+    const running = [decoding(), prefilling(100), decoding()];
+    expect(planned(running, apart)).toEqual([0, 16, 0]);
+    expect(planned(running, { ...apart, answersNext: true })).toEqual([1, 0, 1]);
+    expect(planned([decoding()], apart)).toEqual([1]);
+    expect(planned([prefilling(100)], { ...apart, answersNext: true })).toEqual([32]);
+    // Nothing stands still for want of cells.
+    expect(planned([decoding(), prefilling(9)], { ...apart, freeCells: 1 })).toEqual([1, 0]);
+  });
+
   it('never exceeds a budget, never gives more than is left, and always advances something', () => {
     const request = fc.oneof(
       fc.integer({ min: 1, max: 90 }).map((left) => () => prefilling(left)),
@@ -69,6 +87,8 @@ describe('a step', () => {
       batchTokens: fc.integer({ min: 12, max: 64 }),
       chunkedPrefillSize: fc.integer({ min: 1, max: 40 }),
       maxPrefillTokens: fc.integer({ min: 1, max: 80 }),
+      mixedChunk: fc.boolean(),
+      answersNext: fc.boolean(),
       freeCells: fc.integer({ min: 12, max: 80 }),
     });
     fc.assert(
@@ -78,10 +98,13 @@ describe('a step', () => {
         const decodes = plan.filter(({ request: { decoding } }) => decoding);
         const prompts = plan.filter(({ request: { decoding } }) => !decoding);
         const sum = (of: typeof plan) => of.reduce((total, { tokens }) => total + tokens, 0);
-        expect(decodes.map(({ request }) => request)).toEqual(running.filter(({ decoding }) => decoding));
+        const answers = running.filter(({ decoding }) => decoding);
+        if (limits.mixedChunk || decodes.length > 0)
+          expect(decodes.map(({ request }) => request)).toEqual(answers);
+        expect(plan.length).toBeGreaterThan(0);
         expect(sum(decodes)).toBe(decodes.length);
         expect(sum(plan)).toBeLessThanOrEqual(Math.min(limits.batchTokens, limits.freeCells));
-        const most = decodes.length > 0 ? limits.chunkedPrefillSize : limits.maxPrefillTokens;
+        const most = answers.length > 0 ? limits.chunkedPrefillSize : limits.maxPrefillTokens;
         expect(sum(prompts)).toBeLessThanOrEqual(most);
         for (const { request, tokens } of prompts) {
           expect(tokens).toBeGreaterThan(0);
@@ -93,8 +116,9 @@ describe('a step', () => {
           (total, { decoding, uncomputed }) => total + (decoding ? 0 : uncomputed),
           0,
         );
-        const room = Math.min(most, limits.batchTokens - decodes.length, limits.freeCells - decodes.length);
-        expect(sum(prompts)).toBe(Math.min(left, room));
+        const room = Math.min(most, limits.batchTokens - answers.length, limits.freeCells - answers.length);
+        if (!limits.mixedChunk && limits.answersNext && decodes.length > 0) expect(prompts).toEqual([]);
+        else expect(sum(prompts)).toBe(Math.min(left, room));
       }),
       { numRuns: 500 },
     );

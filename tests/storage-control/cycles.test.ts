@@ -58,6 +58,7 @@ it('a thousand attachments leave no memory, file handle, timer, task or host pag
     contextLength: 256,
     maxRunningRequests: 4,
     chunkedPrefillSize: 16,
+    mixedChunk: true,
     maxPrefillTokens: 32,
     maxQueuedRequests: 10,
   };

@@ -33,6 +33,7 @@ const LIMITS: SchedulerLimits = {
   maxRunningRequests: 4,
   chunkedPrefillSize: 32,
   maxPrefillTokens: 48,
+  mixedChunk: false,
   maxQueuedRequests: 1000,
 };
 

@@ -153,6 +153,7 @@ export interface SimulationOptions {
   contextLength?: number;
   maxRunningRequests?: number;
   chunkedPrefillSize?: number;
+  mixedChunk?: boolean;
   maxPrefillTokens?: number;
   maxQueuedRequests?: number;
   msPerBatch?: number;
@@ -212,6 +213,7 @@ export class Simulation {
       maxRunningRequests: options.maxRunningRequests ?? 16,
       chunkedPrefillSize: options.chunkedPrefillSize ?? 16,
       maxPrefillTokens: options.maxPrefillTokens ?? 32,
+      mixedChunk: options.mixedChunk ?? true,
       maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     };
     const wakeup = new Wakeup();

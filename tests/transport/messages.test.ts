@@ -27,6 +27,7 @@ const START: ToRankMessage = {
     contextLength: 512,
     maxRunningRequests: 4,
     chunkedPrefillSize: 64,
+    mixedChunk: true,
     maxPrefillTokens: 64,
     maxQueuedRequests: 10,
   },

@@ -118,6 +118,7 @@ export const SETTING = fc.record({
   batchTokens: fc.integer({ min: 3, max: 40 }),
   maxRunningRequests: fc.integer({ min: 1, max: 4 }),
   chunkedPrefillSize: fc.integer({ min: 1, max: 24 }),
+  mixedChunk: fc.boolean(),
   maxPrefillTokens: fc.integer({ min: 1, max: 40 }),
   evictionPolicy: fc.constantFrom(...EVICTION_POLICIES),
   writePolicy: fc.constantFrom(...WRITE_POLICIES),

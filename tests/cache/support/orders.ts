@@ -150,6 +150,7 @@ export function randomSettings(seed: number): Settings {
     limits: {
       maxRunningRequests: pick([1, 2, 4]),
       chunkedPrefillSize: pick([8, 32]),
+      mixedChunk: pick([true, false]),
       maxPrefillTokens: pick([16, 48, 64]),
     },
   };
