@@ -6,7 +6,7 @@ import type { StorageObserver } from '../controller/storage-observer.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { HostTier } from './host-tier.ts';
 import type { PrefetchSettings } from './prefetch-policy.ts';
-import type { Prefix } from './prefix.ts';
+import { commonLength, type Prefix } from './prefix.ts';
 import type { RadixTree } from './radix-tree.ts';
 import { ADMIT_AT_ONCE, type Arrival } from './request-cache.ts';
 import { WaitingArrival } from './waiting-arrival.ts';
@@ -149,6 +149,8 @@ export class Fetches {
       roomWillCome: () => this.#roomWillCome(),
       isPage: (page, index) => isPage(page, (from + index) * tree.pageSize),
       place: (index, slots) => this.#place(fetch, from + index, slots),
+      goesOn: (pages) => prefix.length - 1 > (from + pages) * tree.pageSize,
+      placeTail: (pages, tokens, slot) => this.#placeTail(fetch, from + pages, tokens, slot),
       onEnd: () => this.#ended(fetch, keys),
       whenPlaceable: (place) => {
         if (this.#isOnHost(prefix, to)) return place();
@@ -226,6 +228,25 @@ export class Fetches {
     tree.use(deepest, 0);
     for (const arrival of fetch.waiting) arrival.arrived(fetch.prefix, page, end);
     return true;
+  }
+
+  /** Puts a tail into the tree, behind the pages before it, where it says more than what is there. */
+  #placeTail(fetch: Fetch, page: number, tokens: Int32Array, slot: Int32Array): void {
+    const { tree, host, isPage, observer } = this.#options;
+    const { prefix } = fetch;
+    const found = tree.find(prefix, page);
+    const start = page * tree.pageSize;
+    const common = commonLength(tokens, 0, prefix.tokens, start);
+    const known = tree.findTokens(prefix, found)?.tokens ?? 0;
+    const isOurs = isPage(host.pool.page(slot[0]!), start + tokens.length - tree.pageSize);
+    const isWanted = found.pages === page && common > known && isOurs;
+    const parent = isWanted ? tree.splitAt(found, prefix) : undefined;
+    if (!parent?.onHost) return host.pool.release(slot);
+    const tail = tree.addTail(parent, tokens.slice());
+    tree.putOnHost(tail, slot);
+    observer.prefetched(common);
+    tree.use(tail, 0);
+    for (const arrival of fetch.waiting) arrival.tailArrived(prefix, tail);
   }
 
   /** From fetches that are reading, and requests that wait for nothing but their turn: those go on by themselves. */

@@ -18,6 +18,8 @@ export class HostTier {
   readonly #mover: PageMover;
   /** Told of pages that came from the device, and of those that are used again; they may be held and stored. */
   onBackup: ((keys: readonly string[], slots: Int32Array) => void) | undefined;
+  /** Told of a tail that came from the device: the key of the page before it, its tokens, and the slot with its page. */
+  onTailBackup: ((lastPageKey: string, tokens: Int32Array, slot: Int32Array) => void) | undefined;
   /** Tokens that left L2 to make room. */
   evictedTokens = 0;
 
@@ -53,6 +55,8 @@ export class HostTier {
     if (slots.length === 0) return false;
     this.#mover.save(this.#device.holderOf(tail), this.#partStart(tail, tail.end), slots);
     this.#tree.putOnHost(tail, slots);
+    const lastPageKey = tail.parent?.keys.at(-1);
+    if (lastPageKey !== undefined) this.onTailBackup?.(lastPageKey, tail.tokens, slots);
     return true;
   }
 

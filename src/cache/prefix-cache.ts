@@ -100,7 +100,7 @@ export class PrefixCache implements RequestCache {
     held.cached.device = held.deviceTokens;
     this.#unlockSource(held);
     this.#load(held, arrival);
-    this.#loadPart(held);
+    this.#loadPart(held, arrival);
     this.#unlockPart(held);
     for (let at: Node | undefined = held.node; at; at = at.parent) at.hits++;
     this.#tree.use(held.node, held.priority);
@@ -212,12 +212,15 @@ export class PrefixCache implements RequestCache {
   }
 
   /** Loads the tokens behind the last whole page that L2 holds, where the sequence holds all those before. */
-  #loadPart({ part, prefix, node, sequence, cached }: OpenLease): void {
+  #loadPart({ part, prefix, node, sequence, cached }: OpenLease, arrival: Arrival): void {
     const from = cached.device + cached.host + cached.storage;
     const to = Math.min(from + (part?.tokens ?? 0), prefix.length - 1);
     if (!part || !this.#host || from !== node.end || to <= from) return;
     if (!this.#parts.loading.ask() || !this.#device.makeRoom(this.#tree.pageSize)) return;
-    if (this.#host.loadPart(sequence, from, to, part.node)) cached.host += to - from;
+    if (!this.#host.loadPart(sequence, from, to, part.node)) return;
+    const fetched = arrival.fetchedTokens(from, to);
+    cached.storage += fetched;
+    cached.host += to - from - fetched;
   }
 
   /** Where the tree has cells of its own for what the sequence computed, the sequence takes those and frees its own. */

@@ -175,7 +175,7 @@ export class RadixTree {
     return node;
   }
 
-  /** Adds a tail behind a node. The caller puts it on the device at once. */
+  /** Adds a tail behind a node. The caller puts it on a tier at once. */
   addTail(parent: Node, tokens: Int32Array): Node {
     const tail = new Node(parent, parent.end, tokens, []);
     parent.tails.add(tail);

@@ -27,6 +27,7 @@ export class StorageTier {
   constructor(parts: StorageTierParts) {
     this.#parts = parts;
     parts.host.onBackup = (keys, slots) => this.#backups?.add(keys, slots);
+    parts.host.onTailBackup = (key, tokens, slot) => this.#backups?.addTail(key, tokens, slot);
   }
 
   /**

@@ -27,6 +27,9 @@ export class WaitingArrival implements Arrival {
   readonly #options: WaitingArrivalOptions;
   readonly #timer = new AbortController();
   readonly #fetched: PageRange[] = [];
+  /** Positions of the tokens that have come as a tail. */
+  #tailStart = 0;
+  #tailEnd = 0;
   /** Leading pages that were asked for, or needed not be. */
   #asked = 0;
   #waiting = false;
@@ -62,7 +65,7 @@ export class WaitingArrival implements Arrival {
     let tokens = 0;
     for (const range of this.#fetched)
       tokens += Math.max(0, Math.min(to, range.to * pageSize) - Math.max(from, range.from * pageSize));
-    return tokens;
+    return tokens + Math.max(0, Math.min(to, this.#tailEnd) - Math.max(from, this.#tailStart));
   }
 
   leave(): void {
@@ -97,8 +100,21 @@ export class WaitingArrival implements Arrival {
     const end = prefix === own ? to : Math.min(to, own.commonPages(prefix));
     if (this.#left || end <= from) return;
     this.#fetched.push({ from, to: end });
-    const node = tree.splitAt(tree.find(own, end), own);
-    tree.lock(node);
+    this.#keep(tree.splitAt(tree.find(own, end), own));
+  }
+
+  /** A tail of another prefix, or this one, has come to L2. */
+  tailArrived(prefix: Prefix, tail: Node): void {
+    const { prefix: own } = this.#options;
+    const common = Math.min(prefix === own ? own.length : own.commonTokens(prefix), tail.end);
+    if (this.#left || common <= tail.start) return;
+    this.#tailStart = tail.start;
+    this.#tailEnd = common;
+    this.#keep(tail);
+  }
+
+  #keep(node: Node): void {
+    this.#options.tree.lock(node);
     this.unlock();
     this.#locked = node;
   }

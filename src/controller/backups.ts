@@ -3,6 +3,7 @@ import type { StorageError, WriteResult } from '../storage/driver.ts';
 import type { HostPool } from './host-pool.ts';
 import type { StorageLink } from './storage-link.ts';
 import type { NotBackedUpReason, StorageObserver } from './storage-observer.ts';
+import { tailKey, tailParts } from './tail-value.ts';
 
 /** Pages in one write call: enough to keep a store busy, few enough to free their slots soon. */
 const BATCH = 16;
@@ -12,6 +13,8 @@ const PARALLEL = 2;
 interface Entry {
   key: string;
   slot: number;
+  /** Of a tail: its tokens. */
+  tail?: Int32Array;
 }
 
 export interface BackupsOptions {
@@ -63,19 +66,18 @@ export class Backups {
 
   /** Takes pages that the caller holds at this moment; holds their slots as long as it needs them. */
   add(keys: readonly string[], slots: Int32Array): void {
-    const { link, pool, mostQueued, observer, tokensPerPage } = this.#options;
+    const { link } = this.#options;
     if (link.signal.aborted) return;
     for (const [i, key] of keys.entries()) {
-      if (link.knows(key) || this.#pending.has(key)) continue;
-      if (this.#pending.size >= mostQueued) {
-        observer.notBackedUp('queue_full', tokensPerPage);
-        continue;
-      }
-      const slot = slots.subarray(i, i + 1);
-      pool.hold(slot);
-      this.#pending.add(key);
-      this.#queue.push({ key, slot: slot[0]! });
+      if (!link.knows(key)) this.#take({ key, slot: slots[i]! });
     }
+    this.#pump();
+  }
+
+  /** Takes the page that ends with a tail, as {@link add} takes whole ones. Another tail may be stored in its place. */
+  addTail(lastPageKey: string, tokens: Int32Array, slot: Int32Array): void {
+    if (this.#options.link.signal.aborted) return;
+    this.#take({ key: tailKey(lastPageKey), slot: slot[0]!, tail: tokens });
     this.#pump();
   }
 
@@ -83,8 +85,17 @@ export class Backups {
   stop(): void {
     for (const entry of this.#queue.splice(0)) {
       this.#release(entry);
-      this.#options.observer.notBackedUp('stale', this.#options.tokensPerPage);
+      this.#options.observer.notBackedUp('stale', this.#tokensOf(entry));
     }
+  }
+
+  #take(entry: Entry): void {
+    const { pool, mostQueued, observer } = this.#options;
+    if (this.#pending.has(entry.key)) return;
+    if (this.#pending.size >= mostQueued) return observer.notBackedUp('queue_full', this.#tokensOf(entry));
+    pool.hold(Int32Array.of(entry.slot));
+    this.#pending.add(entry.key);
+    this.#queue.push(entry);
   }
 
   #pump(): void {
@@ -101,9 +112,12 @@ export class Backups {
   }
 
   async #write(entries: Entry[]): Promise<void> {
-    const { link, pool, clock, observer, tokensPerPage } = this.#options;
+    const { link, pool, clock, observer } = this.#options;
     const began = clock.now();
-    const writes = entries.map(({ key, slot }) => ({ key, parts: [pool.page(slot)] }));
+    const writes = entries.map(({ key, slot, tail }) => ({
+      key,
+      parts: tail ? tailParts(pool.page(slot), tail) : [pool.page(slot)],
+    }));
     let results: WriteResult[];
     try {
       results = await link.write(writes);
@@ -117,16 +131,20 @@ export class Backups {
       const result = results[i]!;
       if (result.status === 'error') {
         this.#failed++;
-        observer.notBackedUp(reasonOf(result.error, link.signal), tokensPerPage);
+        observer.notBackedUp(reasonOf(result.error, link.signal), this.#tokensOf(entry));
         // The driver may still read the slot.
         if (result.settled) void result.settled.then(() => this.#release(entry));
         else this.#release(entry);
       } else {
-        stored++;
+        stored += this.#tokensOf(entry);
         this.#release(entry);
       }
     }
-    if (stored > 0) observer.backedUp(stored * tokensPerPage, clock.now() - began);
+    if (stored > 0) observer.backedUp(stored, clock.now() - began);
+  }
+
+  #tokensOf({ tail }: Entry): number {
+    return tail?.length ?? this.#options.tokensPerPage;
   }
 
   #release({ key, slot }: Entry): void {

@@ -3,6 +3,7 @@ import type { ReadResult } from '../storage/driver.ts';
 import type { HostPool } from './host-pool.ts';
 import type { StorageLink } from './storage-link.ts';
 import type { StorageObserver, UnfulfilledReason } from './storage-observer.ts';
+import { TailRead } from './tail-value.ts';
 
 /** Pages in one read call: small enough that what has arrived can be used when a deadline cuts the rest. */
 const BATCH = 16;
@@ -41,6 +42,13 @@ export interface PrefetchOptions {
   roomWillCome: () => boolean;
   /** Whether the bytes are a page of this model for that place. */
   isPage: (page: Uint8Array, index: number) => boolean;
+  /** Whether the prefix goes on behind so many of the pages, with what may be stored as a tail. */
+  goesOn: (pages: number) => boolean;
+  /**
+   * What was stored behind so many of the pages has arrived: tokens, and the page that ends with them. Takes the hold of
+   * the slot over, also where it is of no use.
+   */
+  placeTail: (pages: number, tokens: Int32Array, slot: Int32Array) => void;
   /** Pages have arrived and are verified. Takes the hold of the slots over, also when it has no place for them: false. */
   place: (index: number, slots: Int32Array) => boolean;
   onEnd: () => void;
@@ -122,8 +130,9 @@ export class Prefetch {
   }
 
   #takeRoom(): void {
-    const { takeSlots, roomWillCome, observer, tokensPerPage } = this.#options;
-    const slots = takeSlots(this.#hits);
+    const { takeSlots, roomWillCome, observer, tokensPerPage, goesOn } = this.#options;
+    const taken = takeSlots(this.#hits + (goesOn(this.#hits) ? 1 : 0));
+    const slots = taken.subarray(0, this.#hits);
     if (slots.length === 0) {
       // Who waits for what never comes would keep its request from being computed.
       if (!roomWillCome()) this.#end('no_room', this.#hits);
@@ -134,11 +143,11 @@ export class Prefetch {
       observer.unfulfilled('no_room', (this.#hits - slots.length) * tokensPerPage);
     this.#hits = slots.length;
     this.#go('reading');
-    void this.#read(slots);
+    void this.#read(slots, taken.subarray(slots.length));
   }
 
-  /** Reads batches ahead, and places them in order. */
-  async #read(slots: Int32Array): Promise<void> {
+  /** Reads batches ahead, and places them in order; then the tail, where there is a slot for it. */
+  async #read(slots: Int32Array, tailSlot: Int32Array): Promise<void> {
     const batches: { from: number; slots: Int32Array; results: Promise<ReadResult[]> }[] = [];
     let asked = 0;
     const askMore = () => {
@@ -150,19 +159,22 @@ export class Prefetch {
       }
     };
     askMore();
+    const tail = tailSlot.length > 0 ? this.#readTail(slots.length, tailSlot) : undefined;
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       const { from, slots: some } = batch;
       const results = await batch.results;
-      if (this.#state === 'reading') await this.#whenPlaceable(() => this.#take(from, some, results));
-      else this.#take(from, some, results);
+      await this.#whenReading(() => this.#take(from, some, results));
       askMore();
     }
     this.#options.pool.release(slots.subarray(asked));
+    await tail?.then((take) => this.#whenReading(take));
     if (this.#state === 'reading') this.#end(undefined, 0);
   }
 
-  #whenPlaceable(place: () => void): Promise<void> {
-    return new Promise((resolve) => {
+  /** Between two steps, or at once where nothing is placed any more. */
+  async #whenReading(place: () => void): Promise<void> {
+    if (this.#state !== 'reading') return place();
+    await new Promise<void>((resolve) => {
       this.#options.whenPlaceable(() => {
         place();
         resolve();
@@ -178,6 +190,21 @@ export class Prefetch {
       const failed: ReadResult = { status: 'error', error: { kind: 'io', message: String(error) } };
       return reads.map(() => failed);
     });
+  }
+
+  /** Resolves with what is to be done when all pages are there. */
+  async #readTail(pages: number, slot: Int32Array): Promise<() => void> {
+    const { keys, link, pool, tokensPerPage, placeTail } = this.#options;
+    const tail = new TailRead(keys[pages - 1]!, pool.page(slot[0]!), tokensPerPage);
+    const [result] = await link.read([tail.read], this.#signal).catch(() => []);
+    return () => {
+      const tokens = tail.tokens(result?.status === 'hit' ? result.bytes : 0);
+      const isWanted = this.#state === 'reading' && this.#placed === pages && !link.signal.aborted;
+      if (isWanted && tokens.length > 0) return placeTail(pages, tokens, slot);
+      const settled = result?.status === 'error' ? result.settled : undefined;
+      if (settled) void settled.then(() => pool.release(slot));
+      else pool.release(slot);
+    };
   }
 
   /** Places the leading good pages of a batch; lets go of the others, and ends at the first of them. */

@@ -80,9 +80,12 @@ describe('with a simulated engine', () => {
     expectReuse(rows);
   });
 
-  it('after a restart every page comes from L3', async () => {
+  it.each([
+    ['page', 16_384, PAGE],
+    ['token that L1 does not keep', 0, 1],
+  ])('after a restart every %s comes from L3', async (_, unusedDeviceTokens, granularity) => {
     const prefetch = { ...DEFAULT_PREFETCH, policy: 'wait_complete', threshold: PAGE } as const;
-    const cache = { hostPages: 2000, prefetch };
+    const cache = { hostPages: 2000, prefetch, unusedDeviceTokens };
     const rows = [];
     for (const scenario of scenarios) {
       const driver = createDriver('memory', {});
@@ -90,8 +93,8 @@ describe('with a simulated engine', () => {
       const attach = (simulation: Simulation) =>
         simulation.tiers.storage!.use(new StorageLink(driver, 1), true);
       const known: number[][] = [];
-      await play(scenario, { cells: 16_384, cache }, PAGE, attach, known);
-      rows.push(await play(scenario, { cells: 16_384, cache }, PAGE, attach, known));
+      await play(scenario, { cells: 16_384, cache }, granularity, attach, known);
+      rows.push(await play(scenario, { cells: 16_384, cache }, granularity, attach, known));
     }
     expectReuse(rows);
   });

@@ -47,6 +47,8 @@ function prefetch(some: Partial<PrefetchOptions> = {}, batch = 128) {
     takeSlots: (count) => pool.take(Math.min(count, pool.free)) ?? new Int32Array(),
     roomWillCome: () => true,
     isPage: () => true,
+    goesOn: () => false,
+    placeTail: (_pages, _tokens, slot) => pool.release(slot),
     place: (index, slots) => {
       placed.push([index, slots.length]);
       return true;
