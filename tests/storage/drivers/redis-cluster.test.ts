@@ -5,6 +5,7 @@ import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { slotOf } from '../../../src/storage/drivers/redis/slots.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { STORAGE_DEADLINES_MS } from '../../../src/storage/stack.ts';
+import { fakeClusterNode } from '../../support/services/fake-redis.ts';
 import { describeWith } from '../../support/services/programs.ts';
 import {
   REDIS_PACKAGES,
@@ -34,6 +35,28 @@ const KEYS = Array.from({ length: 60 }, (_, i) => pageKey(i));
 const writes = () => KEYS.map((key) => ({ key, parts: [bytes(1000)] }));
 const isEvery = (results: readonly { status: string }[], ...words: string[]) =>
   results.every((result) => words.includes(outcome(result)));
+
+test('a node that knows of no slots any more takes nothing away from what is known', async () => {
+  let port = 0;
+  let isEmpty = false;
+  let asked = 0;
+  port = await fakeClusterNode({
+    name: 'tierkv:a',
+    slots: () => {
+      asked++;
+      return isEmpty ? [] : [{ first: 0, last: 16_383, port }];
+    },
+    instead: ([name]) => (isEmpty && asked === 1 && name === 'EXISTS' ? '-CLUSTERDOWN down\r\n' : undefined),
+  });
+  const driver = await open({ cluster: [`127.0.0.1:${port}`] });
+  isEmpty = true;
+  expect(outcome(await has(driver, 'a'))).toBe('unreachable');
+  await until(async () => {
+    await has(driver, 'a');
+    return asked > 1;
+  });
+  expect(await has(driver, 'a')).toEqual({ status: 'hit' });
+});
 
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () => {
   let nodes: RedisServer[];
@@ -97,6 +120,19 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () =
     });
     const other = await open({ cluster: addresses() });
     expect(await listAll(other)).toContain(key);
+  });
+
+  test('a slot that nobody served is used as soon as it is served', async () => {
+    const key = KEYS.find((each) => nodeOf(each) === 1)!;
+    const slot = String(slotOf(`tierkv:${key}`));
+    for (const node of nodes) await node.cli('CLUSTER', 'DELSLOTS', slot);
+    const driver = await open({ cluster: addresses() });
+    expect(await write(driver, key, bytes(10))).toMatchObject({
+      error: { kind: 'unreachable', message: expect.stringContaining('does not say which node') },
+    });
+    await nodes[1]!.cli('CLUSTER', 'ADDSLOTS', slot);
+    await until(async () => outcome(await write(driver, key, bytes(10))) === 'stored');
+    expect(await remove(driver, key)).toEqual({ status: 'removed' });
   });
 
   test('while a node is gone the others answer for their keys, and it is used again when it is back', async () => {

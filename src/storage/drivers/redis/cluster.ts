@@ -45,7 +45,6 @@ export class Cluster implements Servers {
   async open(signal: AbortSignal): Promise<void> {
     await unlessAborted(this.#refresh(), signal);
     const { masters } = this.#topology;
-    if (masters.length === 0) throw new Problem('unreachable', 'no node of the cluster serves any slots');
     const results = await Promise.allSettled(masters.map((master) => this.#try(master, signal)));
     const problems = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     // Nodes that are down now are no reason; what any node refuses is one, and so is that none can be reached.
@@ -75,7 +74,7 @@ export class Cluster implements Servers {
         if (!isAsking) this.#topology.move(slot, address);
       }
     }
-    throw new Problem('unreachable', 'the cluster does not say which node has this key');
+    throw this.#unknown('the cluster does not say which node has this key');
   }
 
   async scan(cursor: string | undefined, signal: AbortSignal): Promise<Scanned> {
@@ -85,7 +84,7 @@ export class Cluster implements Servers {
     if (began !== layout) throw new Problem('io', 'slots of the cluster moved while its keys were listed');
     const slot = Number(slotText);
     const owner = this.#topology.ownerOf(slot);
-    if (!owner) throw new Problem('unreachable', 'the cluster does not say where its keys are');
+    if (!owner) throw this.#unknown('the cluster does not say where its keys are');
     try {
       const link = await this.#connection(owner).link(signal);
       const { names, next } = await scanServer(link, `${this.#prefix}*`, position);
@@ -119,6 +118,12 @@ export class Cluster implements Servers {
     if (error.kind === 'unreachable') this.#isStale = true;
     if (!error.redirect) throw error;
     return error.redirect;
+  }
+
+  /** What the topology lacks now, the next one may have. */
+  #unknown(message: string): Problem {
+    this.#isStale = true;
+    return new Problem('unreachable', message);
   }
 
   /** Asks for the topology where there is a doubt about it. That nobody answers is no reason to stop: nodes may. */
@@ -164,7 +169,11 @@ export class Cluster implements Servers {
   async #ask(address: Address, signal: AbortSignal): Promise<Topology> {
     const link = await this.#connection(address).link(signal);
     const reply = await unlessAborted(link.send(['CLUSTER', 'SLOTS']), signal);
-    return new Topology(readSlots(reply, hostOf(address)));
+    const topology = new Topology(readSlots(reply, hostOf(address)));
+    // As a node says that was reset: nothing that is known is given up for it.
+    if (topology.masters.length === 0)
+      throw new Problem('unreachable', 'no node of the cluster serves any slots');
+    return topology;
   }
 
   /** Those that are connected first: others may have to be waited for. */
