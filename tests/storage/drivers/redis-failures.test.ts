@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import path from 'node:path';
+import { pipeline } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
@@ -178,11 +180,28 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver', () => {
     });
     expect(await has(driver, 'a')).toEqual({ status: 'miss' });
     await server.cli('ACL', 'SETUSER', 'default', '+set');
-    await server.cli('REPLICAOF', '127.0.0.1', '1');
-    expect((await driver.write(writes(1), never)).map(outcome)).toEqual(['denied']);
-    expect(await has(driver, 'a')).toEqual({ status: 'miss' });
-    await server.cli('REPLICAOF', 'NO', 'ONE');
     expect((await driver.write(writes(1), never)).map(outcome)).toEqual(['stored']);
+  });
+
+  test('a server that became a replica is left for the one that its address leads to now', async () => {
+    const other = await startRedis();
+    let leadsTo = server;
+    const address = createServer((socket) => {
+      const onward = connect(leadsTo.port, '127.0.0.1');
+      pipeline(socket, onward, socket, () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(address, 'listening');
+    const moving = await open({ port: (address.address() as AddressInfo).port });
+    await server.cli('REPLICAOF', '127.0.0.1', '1');
+    expect(outcome(await write(moving, 'a', bytes(10)))).toBe('denied');
+    expect(await has(moving, 'a')).toMatchObject({
+      error: { kind: 'denied', message: expect.stringContaining('is a replica') },
+    });
+    leadsTo = other;
+    expect(await write(moving, 'a', bytes(10))).toEqual({ status: 'stored' });
+    expect(await other.cli('DBSIZE')).toBe('1');
+    await moving.close();
+    address.close();
   });
 
   test('a server that cannot save denies writes and answers reads', async () => {
