@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import path from 'node:path';
 import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
-import { fakeRedis } from '../../support/services/fake-redis.ts';
+import { fakeRedis, GREETING } from '../../support/services/fake-redis.ts';
 import { describeWith } from '../../support/services/programs.ts';
 import {
   REDIS_PACKAGES,
@@ -19,6 +20,27 @@ import { bytes, has, never, outcome, pageKey, read, remove, settled, write } fro
 
 const MIB = 2 ** 20;
 const PASSWORD = 'correct-horse-battery';
+
+test('a value that comes slowly is waited for as long as something comes', async () => {
+  const value = bytes(12);
+  const port = await fakeRedis(([name, key], socket) => {
+    if (name === 'HELLO') return GREETING;
+    if (key !== 'tierkv:slow') return '+OK\r\n';
+    void (async () => {
+      socket.write('$12\r\n');
+      for (const byte of value) {
+        await sleep(1000);
+        socket.write(Buffer.of(byte));
+      }
+      socket.write('\r\n');
+    })();
+    return undefined;
+  });
+  const driver = createDriver('redis', { port });
+  await driver.open(never);
+  expect((await read(driver, 'slow', 12)).value).toEqual(value);
+  await driver.close();
+});
 
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver', () => {
   let server: RedisServer;
