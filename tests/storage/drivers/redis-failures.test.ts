@@ -42,6 +42,24 @@ test('a value that comes slowly is waited for as long as something comes', async
   await driver.close();
 });
 
+test('a value that is larger than the server takes says so for itself alone', async () => {
+  const port = await fakeRedis(([name, key]) => {
+    if (name === 'HELLO') return GREETING;
+    if (key === 'tierkv:large') return '-ERR Protocol error: invalid bulk length\r\n';
+    return key === 'tierkv:waiting' ? undefined : '+OK\r\n';
+  });
+  const driver = createDriver('redis', { port });
+  await driver.open(never);
+  const keys = ['large', 'waiting', 'waiting'];
+  const written = await driver.write(
+    keys.map((key) => ({ key, parts: [bytes(10)] })),
+    never,
+  );
+  expect(written.map(outcome)).toEqual(['size', 'unreachable', 'unreachable']);
+  expect(await write(driver, 'other', bytes(10))).toEqual({ status: 'stored' });
+  await driver.close();
+});
+
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver', () => {
   let server: RedisServer;
   let driver: StorageDriver;

@@ -160,8 +160,8 @@ export class Link implements Sender {
   #problem(error: unknown): Problem {
     if (!(error instanceof this.#redis.ErrorReply)) return this.#lost ?? this.#lossOf(error);
     const problem = replyProblem(error);
-    // The server closes it then, a moment later.
-    if (problem.kind === 'size') this.#lose(problem);
+    // The server closes it then, a moment later, whatever else is asked on it.
+    if (problem.kind === 'size') this.#lose(this.#lossOf(error));
     return problem;
   }
 
