@@ -58,6 +58,33 @@ test('a node that knows of no slots any more takes nothing away from what is kno
   expect(await has(driver, 'a')).toEqual({ status: 'hit' });
 });
 
+test('a listing finds the keys of a node that a slot has moved away from, and of one that it has moved to', async () => {
+  const slot = slotOf('tierkv:a');
+  const ports: number[] = [];
+  const begin = [
+    { first: 0, last: slot - 1, by: 1 },
+    { first: slot, last: 16_383, by: 0 },
+  ];
+  let ranges = begin;
+  const slots = () => ranges.map(({ by, ...range }) => ({ ...range, port: ports[by]! }));
+  let movedTo = 1;
+  const instead = ([name, key]: string[]) =>
+    name === 'EXISTS' && key === 'tierkv:a' ? `-MOVED ${slot} 127.0.0.1:${ports[movedTo]}\r\n` : undefined;
+  ports.push(await fakeClusterNode({ name: 'tierkv:of-0', slots, instead }));
+  for (const n of [1, 2]) ports.push(await fakeClusterNode({ name: `tierkv:of-${n}`, slots }));
+  const driver = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  const first = await driver.list!(undefined, never);
+  await has(driver, 'a');
+  const second = await driver.list!(first.next, never);
+  expect([first.keys, second.keys]).toEqual([['of-1'], ['of-0']]);
+
+  movedTo = 2;
+  const other = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  ranges = [begin[0]!, { first: slot, last: slot, by: 2 }, { first: slot + 1, last: 16_383, by: 0 }];
+  await has(other, 'a');
+  expect((await listAll(other)).sort()).toEqual(['of-0', 'of-1', 'of-2']);
+});
+
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () => {
   let nodes: RedisServer[];
   const addresses = () => nodes.map(({ port }) => `127.0.0.1:${port}`);

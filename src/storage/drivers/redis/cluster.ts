@@ -78,12 +78,13 @@ export class Cluster implements Servers {
   }
 
   async scan(cursor: string | undefined, signal: AbortSignal): Promise<Scanned> {
-    await this.#freshen(signal);
+    // One that begins must know of every master: nothing would say which keys it has left out.
+    await this.#freshen(signal, cursor === undefined ? 0 : REFRESH_MS);
     const { layout, firstSlots } = this.#topology;
     const [began = layout, slotText = firstSlots[0], position] = cursor?.split('/') ?? [];
     if (began !== layout) throw new Problem('io', 'slots of the cluster moved while its keys were listed');
     const slot = Number(slotText);
-    const owner = this.#topology.ownerOf(slot);
+    const owner = this.#topology.masterOf(slot);
     if (!owner) throw this.#unknown('the cluster does not say where its keys are');
     try {
       const link = await this.#connection(owner).link(signal);
@@ -127,8 +128,8 @@ export class Cluster implements Servers {
   }
 
   /** Asks for the topology where there is a doubt about it. That nobody answers is no reason to stop: nodes may. */
-  async #freshen(signal: AbortSignal): Promise<void> {
-    if (!this.#isStale || performance.now() - this.#askedAt < REFRESH_MS) return;
+  async #freshen(signal: AbortSignal, pauseMs = REFRESH_MS): Promise<void> {
+    if (!this.#isStale || performance.now() - this.#askedAt < pauseMs) return;
     await unlessAborted(this.#refresh().catch(nothing), signal);
   }
 
