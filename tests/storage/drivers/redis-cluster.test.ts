@@ -85,6 +85,50 @@ test('a listing finds the keys of a node that a slot has moved away from, and of
   expect((await listAll(other)).sort()).toEqual(['of-0', 'of-1', 'of-2']);
 });
 
+test('the right to follow a key on its way is tried when it is attached', async () => {
+  let port = 0;
+  port = await fakeClusterNode({
+    name: 'tierkv:a',
+    slots: () => [{ first: 0, last: 16_383, port }],
+    instead: ([name]) =>
+      name === 'ASKING'
+        ? "-NOPERM User tierkv has no permissions to run the 'asking' command\r\n"
+        : undefined,
+  });
+  await expect(open({ cluster: [`127.0.0.1:${port}`] })).rejects.toThrow(
+    'may not use the command asking: allow it',
+  );
+});
+
+test('a write to a node that does not take it as one on its way is not over before it was answered', async () => {
+  let isAttached = false;
+  let isAnswered = false;
+  const ports: number[] = [];
+  const slots = () => [{ first: 0, last: 16_383, port: ports[0]! }];
+  const instead = ([name]: string[]) =>
+    isAttached && name === 'SET' ? `-ASK ${slotOf('tierkv:a')} 127.0.0.1:${ports[1]}\r\n` : undefined;
+  ports.push(await fakeClusterNode({ name: 'tierkv:a', slots, instead }));
+  ports.push(
+    await fakeClusterNode({
+      name: 'tierkv:a',
+      slots,
+      instead: ([name], socket) => {
+        if (name === 'ASKING') return '-ERR no\r\n';
+        if (name !== 'SET') return undefined;
+        setTimeout(() => {
+          isAnswered = true;
+          socket.write('+OK\r\n');
+        }, 100);
+        return '';
+      },
+    }),
+  );
+  const driver = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  isAttached = true;
+  expect(outcome(await write(driver, 'a', bytes(10)))).toBe('io');
+  expect(isAnswered).toBe(true);
+});
+
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () => {
   let nodes: RedisServer[];
   const addresses = () => nodes.map(({ port }) => `127.0.0.1:${port}`);

@@ -110,7 +110,10 @@ export class Cluster implements Servers {
     let n = 0;
     // Only a key of its own slots tells what a node allows.
     while (nameOf(this.#topology.ownerOf(slotOf(`${this.#prefix}:${n}`)) ?? master) !== name) n++;
-    await within(CONNECT_MS, signal, (inner) => unlessAborted(probe(link, this.#prefix, String(n)), inner));
+    // With the command of keys on their way before each other one, as that has to be allowed too.
+    await within(CONNECT_MS, signal, (inner) =>
+      unlessAborted(probe(link.asking, this.#prefix, String(n)), inner),
+    );
   }
 
   /** Where to go instead; throws what says nothing of that. */

@@ -120,8 +120,10 @@ export class Link implements Sender {
   /** Sends to a node to which a key is on its way. */
   readonly asking: Sender = {
     send: async (command, as) => {
-      // Not one after the other: nothing may come between them.
-      const [, reply] = await Promise.all([this.send(['ASKING']), this.send(command, as)]);
+      // Not one after the other: nothing may come between them. A value is in use until its own answer is there.
+      const sent = [this.send(['ASKING']), this.send(command, as)] as const;
+      await Promise.allSettled(sent);
+      const [, reply] = await Promise.all(sent);
       return reply;
     },
   };
