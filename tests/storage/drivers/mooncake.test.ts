@@ -137,6 +137,18 @@ describe('what mooncake keeps for a while after it was read', () => {
     expect((await read(driver, 'a/b')).value).toEqual(bytes(10, 2));
   });
 
+  test('is not waited for as long as that may take: its write fails, and no other of the call', async () => {
+    const { driver, clock } = await leased();
+    await remove(driver, 'a/b');
+    const keys = ['other', 'a/b'].map((key) => ({ key, parts: [bytes(10, 2)] }));
+    const written = driver.write(keys, never);
+    await clock.advance(5000);
+    expect(await written).toEqual([
+      { status: 'stored' },
+      { status: 'error', error: { kind: 'io', message: 'The value that was there is being removed.' } },
+    ]);
+  });
+
   test('is not waited for when the signal aborts, or when it closes', async () => {
     const { driver } = await leased();
     await remove(driver, 'a/b');

@@ -5,6 +5,7 @@ import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { slotOf } from '../../../src/storage/drivers/redis/slots.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { STORAGE_DEADLINES_MS } from '../../../src/storage/stack.ts';
+import { fakeClusterNode } from '../../support/services/fake-redis.ts';
 import { describeWith } from '../../support/services/programs.ts';
 import {
   REDIS_PACKAGES,
@@ -34,6 +35,99 @@ const KEYS = Array.from({ length: 60 }, (_, i) => pageKey(i));
 const writes = () => KEYS.map((key) => ({ key, parts: [bytes(1000)] }));
 const isEvery = (results: readonly { status: string }[], ...words: string[]) =>
   results.every((result) => words.includes(outcome(result)));
+
+test('a node that knows of no slots any more takes nothing away from what is known', async () => {
+  let port = 0;
+  let isEmpty = false;
+  let asked = 0;
+  port = await fakeClusterNode({
+    name: 'tierkv:a',
+    slots: () => {
+      asked++;
+      return isEmpty ? [] : [{ first: 0, last: 16_383, port }];
+    },
+    instead: ([name]) => (isEmpty && asked === 1 && name === 'EXISTS' ? '-CLUSTERDOWN down\r\n' : undefined),
+  });
+  const driver = await open({ cluster: [`127.0.0.1:${port}`] });
+  isEmpty = true;
+  expect(outcome(await has(driver, 'a'))).toBe('unreachable');
+  await until(async () => {
+    await has(driver, 'a');
+    return asked > 1;
+  });
+  expect(await has(driver, 'a')).toEqual({ status: 'hit' });
+});
+
+test('a listing finds the keys of a node that a slot has moved away from, and of one that it has moved to', async () => {
+  const slot = slotOf('tierkv:a');
+  const ports: number[] = [];
+  const begin = [
+    { first: 0, last: slot - 1, by: 1 },
+    { first: slot, last: 16_383, by: 0 },
+  ];
+  let ranges = begin;
+  const slots = () => ranges.map(({ by, ...range }) => ({ ...range, port: ports[by]! }));
+  let movedTo = 1;
+  const instead = ([name, key]: string[]) =>
+    name === 'EXISTS' && key === 'tierkv:a' ? `-MOVED ${slot} 127.0.0.1:${ports[movedTo]}\r\n` : undefined;
+  ports.push(await fakeClusterNode({ name: 'tierkv:of-0', slots, instead }));
+  for (const n of [1, 2]) ports.push(await fakeClusterNode({ name: `tierkv:of-${n}`, slots }));
+  const driver = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  const first = await driver.list!(undefined, never);
+  await has(driver, 'a');
+  const second = await driver.list!(first.next, never);
+  expect([first.keys, second.keys]).toEqual([['of-1'], ['of-0']]);
+
+  movedTo = 2;
+  const other = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  ranges = [begin[0]!, { first: slot, last: slot, by: 2 }, { first: slot + 1, last: 16_383, by: 0 }];
+  await has(other, 'a');
+  expect((await listAll(other)).sort()).toEqual(['of-0', 'of-1', 'of-2']);
+});
+
+test('the right to follow a key on its way is tried when it is attached', async () => {
+  let port = 0;
+  port = await fakeClusterNode({
+    name: 'tierkv:a',
+    slots: () => [{ first: 0, last: 16_383, port }],
+    instead: ([name]) =>
+      name === 'ASKING'
+        ? "-NOPERM User tierkv has no permissions to run the 'asking' command\r\n"
+        : undefined,
+  });
+  await expect(open({ cluster: [`127.0.0.1:${port}`] })).rejects.toThrow(
+    'may not use the command asking: allow it',
+  );
+});
+
+test('a write to a node that does not take it as one on its way is not over before it was answered', async () => {
+  let isAttached = false;
+  let isAnswered = false;
+  const ports: number[] = [];
+  const slots = () => [{ first: 0, last: 16_383, port: ports[0]! }];
+  const instead = ([name]: string[]) =>
+    isAttached && name === 'SET' ? `-ASK ${slotOf('tierkv:a')} 127.0.0.1:${ports[1]}\r\n` : undefined;
+  ports.push(await fakeClusterNode({ name: 'tierkv:a', slots, instead }));
+  ports.push(
+    await fakeClusterNode({
+      name: 'tierkv:a',
+      slots,
+      instead: ([name], socket) => {
+        if (name === 'ASKING') return '-ERR no\r\n';
+        if (name !== 'SET') return undefined;
+        setTimeout(() => {
+          isAnswered = true;
+          socket.write('+OK\r\n');
+        }, 100);
+        return '';
+      },
+    }),
+  );
+  const driver = await open({ cluster: [`127.0.0.1:${ports[0]}`] });
+  isAttached = true;
+  expect(outcome(await write(driver, 'a', bytes(10)))).toBe('io');
+  expect(isAnswered).toBe(true);
+});
 
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () => {
   let nodes: RedisServer[];
@@ -97,6 +191,19 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver on a cluster', () =
     });
     const other = await open({ cluster: addresses() });
     expect(await listAll(other)).toContain(key);
+  });
+
+  test('a slot that nobody served is used as soon as it is served', async () => {
+    const key = KEYS.find((each) => nodeOf(each) === 1)!;
+    const slot = String(slotOf(`tierkv:${key}`));
+    for (const node of nodes) await node.cli('CLUSTER', 'DELSLOTS', slot);
+    const driver = await open({ cluster: addresses() });
+    expect(await write(driver, key, bytes(10))).toMatchObject({
+      error: { kind: 'unreachable', message: expect.stringContaining('does not say which node') },
+    });
+    await nodes[1]!.cli('CLUSTER', 'ADDSLOTS', slot);
+    await until(async () => outcome(await write(driver, key, bytes(10))) === 'stored');
+    expect(await remove(driver, key)).toEqual({ status: 'removed' });
   });
 
   test('while a node is gone the others answer for their keys, and it is used again when it is back', async () => {

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import path from 'node:path';
+import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
-import { fakeRedis } from '../../support/services/fake-redis.ts';
+import { fakeRedis, GREETING } from '../../support/services/fake-redis.ts';
 import { describeWith } from '../../support/services/programs.ts';
 import {
   REDIS_PACKAGES,
@@ -17,6 +20,45 @@ import { bytes, has, never, outcome, pageKey, read, remove, settled, write } fro
 
 const MIB = 2 ** 20;
 const PASSWORD = 'correct-horse-battery';
+
+test('a value that comes slowly is waited for as long as something comes', async () => {
+  const value = bytes(12);
+  const port = await fakeRedis(([name, key], socket) => {
+    if (name === 'HELLO') return GREETING;
+    if (key !== 'tierkv:slow') return '+OK\r\n';
+    void (async () => {
+      socket.write('$12\r\n');
+      for (const byte of value) {
+        await sleep(1000);
+        socket.write(Buffer.of(byte));
+      }
+      socket.write('\r\n');
+    })();
+    return undefined;
+  });
+  const driver = createDriver('redis', { port });
+  await driver.open(never);
+  expect((await read(driver, 'slow', 12)).value).toEqual(value);
+  await driver.close();
+});
+
+test('a value that is larger than the server takes says so for itself alone', async () => {
+  const port = await fakeRedis(([name, key]) => {
+    if (name === 'HELLO') return GREETING;
+    if (key === 'tierkv:large') return '-ERR Protocol error: invalid bulk length\r\n';
+    return key === 'tierkv:waiting' ? undefined : '+OK\r\n';
+  });
+  const driver = createDriver('redis', { port });
+  await driver.open(never);
+  const keys = ['large', 'waiting', 'waiting'];
+  const written = await driver.write(
+    keys.map((key) => ({ key, parts: [bytes(10)] })),
+    never,
+  );
+  expect(written.map(outcome)).toEqual(['size', 'unreachable', 'unreachable']);
+  expect(await write(driver, 'other', bytes(10))).toEqual({ status: 'stored' });
+  await driver.close();
+});
 
 describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver', () => {
   let server: RedisServer;
@@ -178,11 +220,28 @@ describeWith(REDIS_PROGRAMS, REDIS_PACKAGES, 'a redis driver', () => {
     });
     expect(await has(driver, 'a')).toEqual({ status: 'miss' });
     await server.cli('ACL', 'SETUSER', 'default', '+set');
-    await server.cli('REPLICAOF', '127.0.0.1', '1');
-    expect((await driver.write(writes(1), never)).map(outcome)).toEqual(['denied']);
-    expect(await has(driver, 'a')).toEqual({ status: 'miss' });
-    await server.cli('REPLICAOF', 'NO', 'ONE');
     expect((await driver.write(writes(1), never)).map(outcome)).toEqual(['stored']);
+  });
+
+  test('a server that became a replica is left for the one that its address leads to now', async () => {
+    const other = await startRedis();
+    let leadsTo = server;
+    const address = createServer((socket) => {
+      const onward = connect(leadsTo.port, '127.0.0.1');
+      pipeline(socket, onward, socket, () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(address, 'listening');
+    const moving = await open({ port: (address.address() as AddressInfo).port });
+    await server.cli('REPLICAOF', '127.0.0.1', '1');
+    expect(outcome(await write(moving, 'a', bytes(10)))).toBe('denied');
+    expect(await has(moving, 'a')).toMatchObject({
+      error: { kind: 'denied', message: expect.stringContaining('is a replica') },
+    });
+    leadsTo = other;
+    expect(await write(moving, 'a', bytes(10))).toEqual({ status: 'stored' });
+    expect(await other.cli('DBSIZE')).toBe('1');
+    await moving.close();
+    address.close();
   });
 
   test('a server that cannot save denies writes and answers reads', async () => {

@@ -204,6 +204,35 @@ describe('removal:', () => {
     expect([count(fake, 'POST bucket'), count(fake, 'DELETE object')]).toEqual([1, 100]);
   });
 
+  test.each([
+    [400, 'ExpiredToken'],
+    [400, 'RequestTimeout'],
+    [400, 'BadDigest'],
+    [403, 'RequestTimeTooSkewed'],
+  ])(
+    'of many in one request is tried again after HTTP %i %s, which says nothing of it',
+    async (status, code) => {
+      const { fake, driver } = await filled();
+      fake.fault = (kind) => (kind === 'POST bucket' ? error(status, code) : undefined);
+      expect(new Set((await driver.remove(keys, never)).map(outcome))).not.toContain('removed');
+      fake.fault = () => undefined;
+      expect(new Set((await driver.remove(keys, never)).map(outcome))).toEqual(new Set(['removed']));
+      expect([count(fake, 'POST bucket'), count(fake, 'DELETE object')]).toEqual([2, 0]);
+    },
+  );
+
+  test.each<S3Fault>([
+    error(400, 'MalformedXML'),
+    error(501, 'NotImplemented'),
+    error(405, 'MethodNotAllowed'),
+    { kind: 'answer', status: 400, body: 'what?' },
+  ])('goes on one by one after %o', async (fault) => {
+    const { fake, driver } = await filled();
+    fake.fault = (kind) => (kind === 'POST bucket' ? fault : undefined);
+    expect(new Set((await driver.remove(keys, never)).map(outcome))).toEqual(new Set(['removed']));
+    expect(count(fake, 'DELETE object')).toBe(100);
+  });
+
   test('tells which keys of one request failed', async () => {
     const { fake, driver } = await filled();
     const body = `<DeleteResult><Error><Key>tierkv/${keys[1]}</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>`;

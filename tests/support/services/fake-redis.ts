@@ -11,6 +11,10 @@ afterAll(() => {
 export const GREETING =
   '*6\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n';
 
+const CLUSTER_GREETING = GREETING.replace('$10\r\nstandalone', '$7\r\ncluster');
+
+type Answer = (command: string[], socket: Socket) => string | undefined;
+
 /**
  * A server on loopback that speaks as told.
  *
@@ -18,10 +22,7 @@ export const GREETING =
  * @param greet sent to whoever connects
  * @returns its port
  */
-export async function fakeRedis(
-  reply: (command: string[], socket: Socket) => string | undefined,
-  greet?: (socket: Socket) => void,
-): Promise<number> {
+export async function fakeRedis(reply: Answer, greet?: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -59,4 +60,44 @@ export async function fakeRedis(
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('no port');
   return address.port;
+}
+
+interface FakeNode {
+  /** What it says that serves which slots. */
+  slots: () => readonly { first: number; last: number; port: number }[];
+  /** The name of the key that a listing finds. */
+  name: string;
+  /** Instead of what it answers otherwise. */
+  instead?: Answer;
+}
+
+/**
+ * A node of a cluster that has every key that it is asked for.
+ *
+ * @returns its port
+ */
+export function fakeClusterNode({ slots, name, instead }: FakeNode): Promise<number> {
+  return fakeRedis((command, socket) => {
+    const answer = instead?.(command, socket);
+    if (answer !== undefined) return answer;
+    switch (command[0]) {
+      case 'HELLO':
+        return CLUSTER_GREETING;
+      case 'CLUSTER':
+        return slotsReply(slots());
+      case 'EXISTS':
+        return ':1\r\n';
+      case 'SCAN':
+        return `*2\r\n$1\r\n0\r\n*1\r\n$${name.length}\r\n${name}\r\n`;
+      default:
+        return '+OK\r\n';
+    }
+  });
+}
+
+function slotsReply(ranges: ReturnType<FakeNode['slots']>): string {
+  const rows = ranges.map(
+    ({ first, last, port }) => `*3\r\n:${first}\r\n:${last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:${port}\r\n`,
+  );
+  return `*${rows.length}\r\n${rows.join('')}`;
 }

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { failure } from '../../../shared/errors.ts';
 import { scatter, totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
-import { type Limiter, limiter, unlessAborted } from '../../concurrency.ts';
+import { type Limiter, limiter } from '../../concurrency.ts';
 import type {
   Failed,
   HasResult,
@@ -111,7 +111,9 @@ export class MooncakeDriver implements StorageDriver {
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
     return this.#gate.each(writes, signal, unlimited, async (write, both) => {
       // What waits here waits for seconds, and must not keep others from the service.
-      await unlessAborted(this.#removals.over(write.key), both);
+      const isOver = await this.#removals.over(write.key, both);
+      both.throwIfAborted();
+      if (!isOver) return failed('io', 'The value that was there is being removed.');
       return this.#limit(() => this.#write(write, both));
     });
   }

@@ -3,6 +3,8 @@ import type { Clock } from '../../../shared/clock.ts';
 /** Keys that wait, at most. */
 const MOST = 10_000;
 const LONGEST_WAIT_MS = 60_000;
+/** A write waits no longer: the other writes of its call wait for it. */
+const WORTH_WAITING_MS = 2_000;
 /** Then the value is there again for who looks, and can be removed again. */
 const ATTEMPTS = 8;
 
@@ -39,9 +41,15 @@ export class Removals {
     return true;
   }
 
-  /** Resolves when the key can be written again, as far as is known. */
-  async over(key: string): Promise<void> {
-    await this.#waiting.get(key);
+  /** Whether the key can be written, as far as is known; waits a little for that, or until the signal aborts. */
+  async over(key: string, signal: AbortSignal): Promise<boolean> {
+    const removal = this.#waiting.get(key);
+    if (!removal) return true;
+    const answered = new AbortController();
+    const either = AbortSignal.any([signal, answered.signal]);
+    await Promise.race([removal, this.#options.clock.sleep(WORTH_WAITING_MS, either)]);
+    answered.abort();
+    return !this.#waiting.has(key);
   }
 
   /** Resolves when nothing waits any more; only after `closing`. */

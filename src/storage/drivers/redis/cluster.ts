@@ -45,7 +45,6 @@ export class Cluster implements Servers {
   async open(signal: AbortSignal): Promise<void> {
     await unlessAborted(this.#refresh(), signal);
     const { masters } = this.#topology;
-    if (masters.length === 0) throw new Problem('unreachable', 'no node of the cluster serves any slots');
     const results = await Promise.allSettled(masters.map((master) => this.#try(master, signal)));
     const problems = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     // Nodes that are down now are no reason; what any node refuses is one, and so is that none can be reached.
@@ -75,17 +74,18 @@ export class Cluster implements Servers {
         if (!isAsking) this.#topology.move(slot, address);
       }
     }
-    throw new Problem('unreachable', 'the cluster does not say which node has this key');
+    throw this.#unknown('the cluster does not say which node has this key');
   }
 
   async scan(cursor: string | undefined, signal: AbortSignal): Promise<Scanned> {
-    await this.#freshen(signal);
+    // One that begins must know of every master: nothing would say which keys it has left out.
+    await this.#freshen(signal, cursor === undefined ? 0 : REFRESH_MS);
     const { layout, firstSlots } = this.#topology;
     const [began = layout, slotText = firstSlots[0], position] = cursor?.split('/') ?? [];
     if (began !== layout) throw new Problem('io', 'slots of the cluster moved while its keys were listed');
     const slot = Number(slotText);
-    const owner = this.#topology.ownerOf(slot);
-    if (!owner) throw new Problem('unreachable', 'the cluster does not say where its keys are');
+    const owner = this.#topology.masterOf(slot);
+    if (!owner) throw this.#unknown('the cluster does not say where its keys are');
     try {
       const link = await this.#connection(owner).link(signal);
       const { names, next } = await scanServer(link, `${this.#prefix}*`, position);
@@ -110,7 +110,10 @@ export class Cluster implements Servers {
     let n = 0;
     // Only a key of its own slots tells what a node allows.
     while (nameOf(this.#topology.ownerOf(slotOf(`${this.#prefix}:${n}`)) ?? master) !== name) n++;
-    await within(CONNECT_MS, signal, (inner) => unlessAborted(probe(link, this.#prefix, String(n)), inner));
+    // With the command of keys on their way before each other one, as that has to be allowed too.
+    await within(CONNECT_MS, signal, (inner) =>
+      unlessAborted(probe(link.asking, this.#prefix, String(n)), inner),
+    );
   }
 
   /** Where to go instead; throws what says nothing of that. */
@@ -121,9 +124,15 @@ export class Cluster implements Servers {
     return error.redirect;
   }
 
+  /** What the topology lacks now, the next one may have. */
+  #unknown(message: string): Problem {
+    this.#isStale = true;
+    return new Problem('unreachable', message);
+  }
+
   /** Asks for the topology where there is a doubt about it. That nobody answers is no reason to stop: nodes may. */
-  async #freshen(signal: AbortSignal): Promise<void> {
-    if (!this.#isStale || performance.now() - this.#askedAt < REFRESH_MS) return;
+  async #freshen(signal: AbortSignal, pauseMs = REFRESH_MS): Promise<void> {
+    if (!this.#isStale || performance.now() - this.#askedAt < pauseMs) return;
     await unlessAborted(this.#refresh().catch(nothing), signal);
   }
 
@@ -164,7 +173,11 @@ export class Cluster implements Servers {
   async #ask(address: Address, signal: AbortSignal): Promise<Topology> {
     const link = await this.#connection(address).link(signal);
     const reply = await unlessAborted(link.send(['CLUSTER', 'SLOTS']), signal);
-    return new Topology(readSlots(reply, hostOf(address)));
+    const topology = new Topology(readSlots(reply, hostOf(address)));
+    // As a node says that was reset: nothing that is known is given up for it.
+    if (topology.masters.length === 0)
+      throw new Problem('unreachable', 'no node of the cluster serves any slots');
+    return topology;
   }
 
   /** Those that are connected first: others may have to be waited for. */

@@ -6,7 +6,7 @@ export const CONNECT_MS = 4000;
 export const ASK_MS = 2000;
 /** Between attempts to connect that failed. */
 export const PAUSE_MS = 100;
-/** Commands wait so long for the next answer before their connection is given up. */
+/** Commands wait so long while no byte comes or goes before their connection is given up. */
 export const STALL_MS = 10_000;
 
 /** The reason of a signal when time is up. */

@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisArgument } from '@redis/client';
 import { connectProblem, nameOf } from './connect-problems.ts';
 import { checkGreeting, type Mode, readGreeting } from './greeting.ts';
 import { Late, STALL_MS } from './limits.ts';
+import { madeSocket } from './made-socket.ts';
 import { Problem, replyProblem } from './problems.ts';
 import type { Address, Credentials } from './settings.ts';
 import { Window } from './window.ts';
@@ -45,7 +47,8 @@ export class Link implements Sender {
   #isMade = false;
   #lost: Problem | undefined;
   #unanswered = 0;
-  #stall: NodeJS.Timeout | undefined;
+  /** When it was last idle. */
+  #busySince = 0;
 
   private constructor(redis: Redis, target: Target) {
     this.#redis = redis;
@@ -104,22 +107,23 @@ export class Link implements Sender {
 
   async send(command: Command, as: 'text' | 'bytes' = 'text'): Promise<Reply> {
     if (this.#lost) throw this.#lost;
-    if (this.#unanswered++ === 0) this.#stall = setTimeout(() => this.#giveUp(), STALL_MS);
+    if (this.#unanswered++ === 0) this.#busySince = performance.now();
     try {
       return await this.#client.sendCommand<Reply>(command, as === 'bytes' ? this.#asBytes() : undefined);
     } catch (error) {
       throw this.#problem(error);
     } finally {
-      if (--this.#unanswered === 0) clearTimeout(this.#stall);
-      else this.#stall?.refresh();
+      this.#unanswered--;
     }
   }
 
   /** Sends to a node to which a key is on its way. */
   readonly asking: Sender = {
     send: async (command, as) => {
-      // Not one after the other: nothing may come between them.
-      const [, reply] = await Promise.all([this.send(['ASKING']), this.send(command, as)]);
+      // Not one after the other: nothing may come between them. A value is in use until its own answer is there.
+      const sent = [this.send(['ASKING']), this.send(command, as)] as const;
+      await Promise.allSettled(sent);
+      const [, reply] = await Promise.all(sent);
       return reply;
     },
   };
@@ -130,20 +134,36 @@ export class Link implements Sender {
   }
 
   async #connect(): Promise<void> {
+    const { begun, socket } = madeSocket(() => this.#client.connect());
     try {
-      await this.#client.connect();
+      await begun;
     } catch (error) {
       throw this.#problem(error);
     }
+    this.#watch(socket);
     checkGreeting(await readGreeting(this), this.#target);
     this.#isMade = true;
+  }
+
+  /**
+   * Bytes and not answers: a large value takes long on a slow network. The socket looks also at how much of a write has
+   * gone, and waits once more where some has; over TLS it cannot see less than the whole.
+   */
+  #watch(socket: Socket | undefined): void {
+    socket?.setTimeout(STALL_MS);
+    socket?.on('timeout', () => {
+      if (this.isIdle) return;
+      // What it waits for may be about to be sent.
+      if (performance.now() - this.#busySince < STALL_MS) socket.setTimeout(STALL_MS);
+      else this.#lose(new Problem('unreachable', `the server has not moved a byte for ${STALL_MS / 1000} s`));
+    });
   }
 
   #problem(error: unknown): Problem {
     if (!(error instanceof this.#redis.ErrorReply)) return this.#lost ?? this.#lossOf(error);
     const problem = replyProblem(error);
-    // The server closes it then, a moment later.
-    if (problem.kind === 'size') this.#lose(problem);
+    // The server closes it then, a moment later, whatever else is asked on it.
+    if (problem.kind === 'size') this.#lose(this.#lossOf(error));
     return problem;
   }
 
@@ -153,14 +173,9 @@ export class Link implements Sender {
     return new Problem('unreachable', `the connection to ${nameOf(address)} was lost`);
   }
 
-  #giveUp(): void {
-    this.#lose(new Problem('unreachable', `the server has not answered for ${STALL_MS / 1000} s`));
-  }
-
   #lose(problem: Problem): void {
     if (this.#lost) return;
     this.#lost = problem;
-    clearTimeout(this.#stall);
     this.#client.destroy();
     this.#life.abort();
   }

@@ -25,12 +25,10 @@ export function makeServers(
     return new SingleServer(
       (signal) => connectToMaster(redis, settings, sentinel, { ...common, mode: 'standalone' }, signal),
       prefix,
-      true,
     );
   const [address] = addresses;
   return new SingleServer(
     (signal) => Link.make(redis, { ...common, address: address!, mode: 'standalone' }, signal),
     prefix,
-    false,
   );
 }

@@ -11,13 +11,10 @@ import type { Scanned, Servers } from './servers.ts';
 export class SingleServer implements Servers {
   readonly #connection: Connection;
   readonly #prefix: string;
-  readonly #isSought: boolean;
 
-  /** @param isSought whether a new connection may lead to another server */
-  constructor(make: (signal: AbortSignal) => Promise<Link>, prefix: string, isSought: boolean) {
+  constructor(make: (signal: AbortSignal) => Promise<Link>, prefix: string) {
     this.#connection = new Connection(make);
     this.#prefix = prefix;
-    this.#isSought = isSought;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -35,8 +32,8 @@ export class SingleServer implements Servers {
     try {
       return await link.window.run(bytes, signal, () => work(link));
     } catch (error) {
-      // It was the master, and is not any more.
-      if (this.#isSought && error instanceof Problem && error.code === 'READONLY') link.close();
+      // It was the master, and is not any more: sentinels name another one, and so may the name or address.
+      if (error instanceof Problem && error.code === 'READONLY') link.close();
       throw error;
     }
   }

@@ -10,6 +10,8 @@ export class Topology {
   /** The first slot of each master, in their order: by it a master is known, whoever it is now. */
   readonly firstSlots: readonly number[];
   readonly #owners: (Address | undefined)[] = new Array(SLOTS).fill(undefined);
+  /** Apart, since a listing takes each master by one of its slots, and would leave out the rest of what it has. */
+  readonly #moved = new Map<number, Address>();
 
   constructor(ranges: readonly SlotRange[]) {
     const firstOf = new Map<string, number>();
@@ -26,15 +28,21 @@ export class Topology {
   }
 
   get masters(): Address[] {
-    return this.firstSlots.flatMap((slot) => this.#owners[slot] ?? []);
+    return this.firstSlots.flatMap((slot) => this.masterOf(slot) ?? []);
   }
 
+  /** Who has the slot, as far as anybody said. */
   ownerOf(slot: number): Address | undefined {
+    return this.#moved.get(slot) ?? this.masterOf(slot);
+  }
+
+  /** Who had it when the cluster said who has what. */
+  masterOf(slot: number): Address | undefined {
     return this.#owners[slot];
   }
 
   /** What a node said of one slot, until the cluster is asked again. */
   move(slot: number, owner: Address): void {
-    this.#owners[slot] = owner;
+    this.#moved.set(slot, owner);
   }
 }

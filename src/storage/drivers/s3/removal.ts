@@ -72,7 +72,11 @@ export class Removal {
   }
 }
 
-/** Google's store, for one, takes it for something else. A key that fails by itself is in the answer instead. */
+/** What stores answer with HTTP 400 to a request that they take for something else, as Google's does. */
+const NOT_KNOWN = ['', 'InvalidArgument', 'MalformedXML', 'NotImplemented'];
+
+/** A key that fails by itself is in the answer instead; other codes, as those of keys and clocks, say nothing of it. */
 function isNotKnown({ status = 0, code }: S3Error): boolean {
-  return [400, 405, 501].includes(status) || code === 'NotImplemented';
+  if (status === 400) return NOT_KNOWN.includes(code);
+  return status === 405 || status === 501 || code === 'NotImplemented';
 }
