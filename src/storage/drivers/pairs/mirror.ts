@@ -16,7 +16,7 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { Child, openBoth } from './child.ts';
-import { copiesOf, type Trial, take, tryRead } from './race.ts';
+import { copiesOf, isTooLong, type Trial, take, tryRead } from './race.ts';
 
 /** One that takes longer has failed. Less than the whole call has, so that the other one can still answer. */
 const CHILD_MS = {
@@ -127,7 +127,15 @@ export function mirrorDriver(
     // Nobody else fills the callers' buffers now.
     const rest = await two.heard(two.driver.read(open, signal));
     if (signal.aborted) await Promise.all(rest.map(settledOf));
-    return known.results.map((result) => (isHit(result) ? result : better(free(result), rest.shift()!)));
+    const answers = known.results.map((result) =>
+      isHit(result) ? result : better(free(result), rest.shift()!),
+    );
+    // Whoever was asked last may have left anything in the buffers.
+    const isKept = (result: ReadResult, i: number) =>
+      isTooLong(result) && !isHit(answers[i]!) && settledOf(answers[i]!) === undefined;
+    const kept = known.results.map((result, i) => (isKept(result, i) ? result : MISS));
+    await take({ ...known, results: kept }, reads, signal);
+    return answers;
   }
 
   async function write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
@@ -240,8 +248,7 @@ function better<R extends HasResult | ReadResult>(one: R, other: R): R {
   const inUse = [one, other].find((result) => settledOf(result) !== undefined);
   if (inUse) return inUse;
   // The caller's mistake, which another answer would hide.
-  const size = [one, other].find((result) => result.status === 'error' && result.error.kind === 'size');
-  return size ?? (one.status === 'miss' ? one : other);
+  return [one, other].find(isTooLong) ?? (one.status === 'miss' ? one : other);
 }
 
 /** Of the first store where it has the value: that is the one that is read. */
