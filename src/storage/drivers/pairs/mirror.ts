@@ -5,7 +5,6 @@ import { CallGate } from '../../call-gate.ts';
 import type {
   Failed,
   HasResult,
-  Listing,
   Read,
   ReadResult,
   RemoveResult,
@@ -16,6 +15,7 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { Child, openBoth } from './child.ts';
+import { listBoth } from './list-both.ts';
 import { copiesOf, isTooLong, type Trial, take, tryRead } from './race.ts';
 
 /** One that takes longer has failed. Less than the whole call has, so that the other one can still answer. */
@@ -170,23 +170,6 @@ export function mirrorDriver(
     return keys.map((_, i) => [a![i]!, b![i]!].reduce(worseRemoval)).map(free);
   }
 
-  /** What the first one has, and then what only the second one has. */
-  async function list(cursor = '1', signal: AbortSignal): Promise<Listing> {
-    const [place, from] = [cursor.slice(0, 1), cursor.slice(1) || undefined];
-    if (place === '1') {
-      const listing = await first.driver.list!(from, signal);
-      return { ...listing, next: listing.next === undefined ? '2' : `1${listing.next}` };
-    }
-    const { keys, next } = await second.driver.list!(from, signal);
-    const known: HasResult[] = [];
-    for (let i = 0; i < keys.length; i += first.driver.capabilities.batch)
-      known.push(...(await first.driver.has(keys.slice(i, i + first.driver.capabilities.batch), signal)));
-    return {
-      keys: keys.filter((_, i) => !isHit(known[i]!)),
-      next: next === undefined ? undefined : `2${next}`,
-    };
-  }
-
   const keysOf = (items: readonly { key: string }[]) => items.map(({ key }) => key);
   return {
     name: 'mirror',
@@ -212,7 +195,7 @@ export function mirrorDriver(
     ...(canList && {
       list: async (cursor: string | undefined, signal: AbortSignal) => {
         if (!gate.isOpen) throw failure('storage_failed', { backend: 'mirror', reason: 'It is not open.' });
-        return list(cursor, AbortSignal.any([signal, gate.closing]));
+        return listBoth(first.driver, second.driver, cursor, AbortSignal.any([signal, gate.closing]));
       },
     }),
     usage: firstDriver.usage && (() => firstDriver.usage!()),
