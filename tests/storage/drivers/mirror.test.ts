@@ -123,6 +123,66 @@ test('a first store that hangs costs a tenth of a second, and is then left alone
   await driver.close();
 });
 
+/** Reads until something was answered, and says how often the first store was asked. */
+async function readTimes({ clock, firstFaults, driver }: Awaited<ReturnType<typeof mirror>>, times: number) {
+  const before = firstFaults.signals.length;
+  for (let i = 0; i < times; i++) {
+    const reading = read(driver, 'a');
+    await clock.advance(100);
+    expect((await reading).value).toEqual(bytes(100));
+  }
+  return firstFaults.signals.length - before;
+}
+
+test('a first store whose reads hang is asked second after a few of them, though it answers everything else', async () => {
+  const pair = await mirror();
+  const { clock, second, firstFaults, driver } = pair;
+  await write(driver, 'a', bytes(100));
+  for (let i = 0; i < 3; i++) {
+    expect((await has(driver, 'a')).status).toBe('hit');
+    firstFaults.next({ kind: 'hang' });
+    expect(await readTimes(pair, 1)).toBe(1);
+  }
+  expect(await readTimes(pair, 5)).toBe(0);
+  // What only it has is still found there.
+  await remove(second, 'a');
+  firstFaults.release();
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  await write(second, 'a', bytes(100));
+  expect(await readTimes(pair, 1)).toBe(1);
+  // Longer each time, as long as it answers none.
+  for (const rest of [1_000, 2_000, 4_000]) {
+    for (let i = rest === 1_000 ? 0 : 2; i < 3; i++) {
+      firstFaults.next({ kind: 'hang' });
+      expect(await readTimes(pair, 1)).toBe(1);
+    }
+    await clock.advance(rest - 200);
+    expect(await readTimes(pair, 1)).toBe(0);
+    await clock.advance(100);
+  }
+  expect(await readTimes(pair, 1)).toBe(1);
+  firstFaults.release();
+  await driver.close();
+});
+
+test('a second store that is asked too, and loses, is not taken for a slow one', async () => {
+  const { clock, secondFaults, firstFaults, driver } = await mirror();
+  await write(driver, 'a', bytes(100));
+  for (let i = 0; i < 5; i++) {
+    firstFaults.next({ kind: 'delay', clock, milliseconds: 150 });
+    secondFaults.next({ kind: 'delay', clock, milliseconds: 1_000 });
+    const reading = read(driver, 'a');
+    await clock.advance(150);
+    expect((await reading).value).toEqual(bytes(100));
+    await clock.advance(1_000);
+  }
+  // The first one is asked first, as before.
+  const asked = secondFaults.signals.length;
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  expect(secondFaults.signals).toHaveLength(asked);
+  await driver.close();
+});
+
 test('a first store that is slow but hits answers when the second one misses', async () => {
   const { clock, first, firstFaults, driver } = await mirror();
   await write(first, 'a', bytes(100));

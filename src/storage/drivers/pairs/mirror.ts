@@ -84,7 +84,7 @@ export function mirrorDriver(
     const begun: [Child, Promise<ReadResult[]>][] = [];
     const tryOne: TryOne = (child) => {
       const work = tryRead(child.driver, reads, both);
-      const heard = child.heard(work.then(({ results }) => results));
+      const heard = child.heardRead(work.then(({ results }) => results));
       begun.push([child, heard]);
       return { work, heard };
     };
@@ -107,9 +107,13 @@ export function mirrorDriver(
     const isFirst = await isSoon(asking.heard, HEDGE_MS, signal);
     if (!isFirst && !two.rests) {
       const other = tryOne(two);
+      const isOvertaken = Promise.race([asking.work.then(() => false), other.work.then(() => true)]);
       const soonest = await Promise.race([asking.work, other.work]);
       await take(soonest, reads, signal);
-      if (soonest.results.every(isHit)) return soonest.results;
+      if (soonest.results.every(isHit)) {
+        if (await isOvertaken) one.overtaken();
+        return soonest.results;
+      }
       const [a, b] = await Promise.all([asking.work, other.work]);
       await take(a, reads, signal);
       await take(
@@ -125,7 +129,7 @@ export function mirrorDriver(
     if (open.length === 0 || two.rests) return known.results.map(free);
     signal.throwIfAborted();
     // Nobody else fills the callers' buffers now.
-    const rest = await two.heard(two.driver.read(open, signal));
+    const rest = await two.heardRead(two.driver.read(open, signal));
     if (signal.aborted) await Promise.all(rest.map(settledOf));
     const answers = known.results.map((result) =>
       isHit(result) ? result : better(free(result), rest.shift()!),
@@ -208,9 +212,9 @@ type TryOne = (child: Child) => { work: Promise<Trial>; heard: Promise<ReadResul
 const MISS = { status: 'miss' } as const;
 const OVERDUE = failed('timeout', 'Both stores still hold what they did not answer in time.');
 
-/** Who is asked last: one that rests, and even later one that got too much already. */
-function reluctance({ rests, isOverdue }: Child): number {
-  return Number(rests) + Number(isOverdue);
+/** Who is asked last: one that is slow, later one that rests, and even later one that got too much already. */
+function reluctance({ isSlow, rests, isOverdue }: Child): number {
+  return Number(isSlow) + 2 * Number(rests) + 2 * Number(isOverdue);
 }
 
 function room(reads: readonly Read[]): number {
