@@ -179,7 +179,9 @@ export function mirrorDriver(
     name: 'mirror',
     capabilities: Object.freeze({
       batch: Math.min(...capabilities.map(({ batch }) => batch)),
-      largestValue: Math.min(...capabilities.map(({ largestValue }) => largestValue)),
+      get largestValue() {
+        return Math.min(...capabilities.map(({ largestValue }) => largestValue));
+      },
       list: canList,
       ...(ttls.length > 0 && { ttl: Math.min(...ttls) }),
     }),

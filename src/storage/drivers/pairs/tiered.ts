@@ -122,7 +122,9 @@ export function tieredDriver(
     name: 'tiered',
     capabilities: Object.freeze({
       batch: Math.min(fastDriver.capabilities.batch, slow.capabilities.batch),
-      largestValue: slow.capabilities.largestValue,
+      get largestValue() {
+        return slow.capabilities.largestValue;
+      },
       list: slow.capabilities.list,
       ...(ttl !== undefined && { ttl }),
     }),
