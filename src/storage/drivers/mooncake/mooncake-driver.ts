@@ -112,7 +112,7 @@ export class MooncakeDriver implements StorageDriver {
     return this.#gate.each(writes, signal, unlimited, async (write, both) => {
       // What waits here waits for seconds, and must not keep others from the service.
       await unlessAborted(this.#removals.over(write.key), both);
-      return this.#limit(() => this.#write(write, both));
+      return this.#limit(() => this.#write(write, both), both);
     });
   }
 
