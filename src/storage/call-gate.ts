@@ -57,10 +57,7 @@ export class CallGate {
     const one = async (item: T): Promise<R | Failed> => {
       if (!isKey(item.key)) return notAKey();
       try {
-        return await limit(async () => {
-          both.throwIfAborted();
-          return await work(item, both);
-        });
+        return await limit(() => work(item, both), both);
       } catch (error) {
         return this.#explain(error, signal);
       }

@@ -1,18 +1,39 @@
-export type Limiter = <T>(work: () => Promise<T>) => Promise<T>;
+/** Rejects with the signal's reason, and runs nothing, when it aborts while the work waits for its turn. */
+export type Limiter = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 /** Runs at most so many at a time, in the order of the calls. */
 export function limiter(most: number): Limiter {
   let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
+  const waiting = new Set<() => void>();
+
+  function turn(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const begin = () => {
+      signal?.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = () => {
+      waiting.delete(begin);
+      reject(signal?.reason);
+    };
+    waiting.add(begin);
+    signal?.addEventListener('abort', leave, { once: true });
+    return promise;
+  }
+
+  return async (work, signal) => {
+    signal?.throwIfAborted();
     if (running < most) running++;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    else await turn(signal);
     try {
+      signal?.throwIfAborted();
       return await work();
     } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
+      const [next] = waiting;
+      if (next) {
+        waiting.delete(next);
+        next();
+      } else running--;
     }
   };
 }

@@ -1,5 +1,8 @@
 import { expect, test, vi } from 'vitest';
-import { sharedQuestion, unlessAborted } from '../../src/storage/concurrency.ts';
+import { CallGate } from '../../src/storage/call-gate.ts';
+import { limiter, sharedQuestion, unlessAborted } from '../../src/storage/concurrency.ts';
+import { failed } from '../../src/storage/results.ts';
+import { never } from './support/calls.ts';
 
 /** Questions, each answered by the test with its own number. */
 function questions() {
@@ -58,4 +61,60 @@ test('work that fails after its signal has aborted is nobody’s unhandled rejec
   await new Promise((resolve) => setImmediate(resolve));
   process.off('unhandledRejection', unhandled);
   expect(unhandled).not.toHaveBeenCalled();
+});
+
+/** Work that ends when it is told to, by its number; `begun` are those that have begun. */
+function works() {
+  const ends = new Map<number, () => void>();
+  const begun: number[] = [];
+  const work = (number: number) => async () => {
+    begun.push(number);
+    await new Promise<void>((resolve) => ends.set(number, resolve));
+    return number;
+  };
+  return { begun, work, end: (number: number) => ends.get(number)?.() };
+}
+
+test('what waits for its turn leaves when its signal aborts, and the others keep their order and their number', async () => {
+  const { begun, work, end } = works();
+  const limit = limiter(2);
+  const controller = new AbortController();
+  const others = [1, 2].map((number) => limit(work(number), controller.signal));
+  const waiting = [3, 4, 5, 6, 7].map((number) =>
+    limit(work(number), number % 2 ? controller.signal : undefined),
+  );
+  controller.abort('over');
+  for (const left of [0, 2, 4]) await expect(waiting[left]).rejects.toBe('over');
+  await expect(limit(work(8), controller.signal)).rejects.toBe('over');
+  expect(begun).toEqual([1, 2]);
+  end(2);
+  expect(await others[1]).toBe(2);
+  await new Promise(setImmediate);
+  expect(begun).toEqual([1, 2, 4]);
+  end(1);
+  await new Promise(setImmediate);
+  expect(begun).toEqual([1, 2, 4, 6]);
+  const last = limit(work(9));
+  await new Promise(setImmediate);
+  expect(begun).toEqual([1, 2, 4, 6]);
+  for (const number of [4, 6]) end(number);
+  await new Promise(setImmediate);
+  end(9);
+  expect(await last).toBe(9);
+});
+
+test('a call that is cancelled while it waits behind others of its store has ended, whatever those do', async () => {
+  const { begun, work, end } = works();
+  const gate = new CallGate({ failedBy: (error) => failed('io', String(error)) });
+  gate.open();
+  const limit = limiter(1);
+  const before = gate.each([{ key: 'a' }], never, limit, work(1));
+  const controller = new AbortController();
+  const keys = ['b', 'c'].map((key) => ({ key }));
+  const cancelled = gate.each(keys, controller.signal, limit, work(2));
+  controller.abort();
+  expect(await cancelled).toEqual(Array(2).fill(failed('aborted', 'The call was aborted.')));
+  expect(begun).toEqual([1]);
+  end(1);
+  expect(await before).toEqual([1]);
 });

@@ -2,7 +2,31 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { StorageDriver, StorageErrorKind } from '../../src/storage/driver.ts';
 import { memoryDriver } from '../../src/storage/drivers/memory.ts';
+import { mirrorDriver } from '../../src/storage/drivers/pairs/mirror.ts';
+import { tieredDriver } from '../../src/storage/drivers/pairs/tiered.ts';
+import { passThrough } from '../../src/storage/layers/pass-through.ts';
 import { tryStore } from '../../src/storage/try-store.ts';
+
+import { LAYERS } from './support/layers.ts';
+
+/** A store that takes smaller values than it says until it is open, as plugins do. */
+function knowsLater(): StorageDriver {
+  const store = memoryDriver();
+  let largestValue = 2 ** 30;
+  return {
+    ...passThrough(store),
+    capabilities: Object.freeze({
+      ...store.capabilities,
+      get largestValue() {
+        return largestValue;
+      },
+    }),
+    async open(signal) {
+      await store.open(signal);
+      largestValue = 10_000;
+    },
+  };
+}
 
 /** What is found of a store whose writes fail in a way. */
 async function tried(kind: StorageErrorKind): Promise<string[]> {
@@ -21,4 +45,16 @@ test('a store that is full is attached for what it holds', async () => {
 
 test('a store that takes nothing for another reason is refused', async () => {
   expect(await tried('denied')).toEqual(['connect ok', 'limits ok', 'version ok', 'write denied: as it is']);
+});
+
+test.each([
+  ...Object.entries(LAYERS),
+  ['a mirror', (store: StorageDriver) => mirrorDriver(memoryDriver(), store)] as const,
+  ['a tiered store', (store: StorageDriver) => tieredDriver(memoryDriver(), store)] as const,
+])('what a store takes is asked for once it is open, around it: %s', async (_, around) => {
+  const store = around(knowsLater());
+  const checks = await tryStore({ store, pages: store }, 10_001, systemClock, new AbortController().signal);
+  expect(checks.map(({ name, ok }) => `${name} ${ok}`)).toEqual(['connect true', 'limits false']);
+  expect(checks.at(-1)?.detail).toMatch(/^a page has 10001 bytes, and only \d{4,5} can be stored$/);
+  await store.close();
 });

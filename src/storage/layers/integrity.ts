@@ -3,6 +3,7 @@ import type { Read, ReadResult, StorageDriver, StorageLayer, Write, WriteResult 
 import { isKey, notAKey } from '../keys.ts';
 import { failed } from '../results.ts';
 import { turns } from '../turns.ts';
+import { changedCapabilities } from './changed-capabilities.ts';
 import { checksumHolds, decodeHeader, encodeHeader, HEADER_BYTES, type Rejection } from './page-header.ts';
 import { passThrough } from './pass-through.ts';
 
@@ -23,9 +24,8 @@ export function integrityLayer(options: IntegrityOptions): StorageLayer {
     const turn = turns();
     return {
       ...base,
-      capabilities: Object.freeze({
-        ...base.capabilities,
-        largestValue: base.capabilities.largestValue - HEADER_BYTES,
+      capabilities: changedCapabilities(base.capabilities, {
+        largestValue: (bytes) => bytes - HEADER_BYTES,
       }),
       async read(reads, signal) {
         const portions = chunks(reads).map((portion) => readVerified(base, options, turn, portion, signal));

@@ -1,5 +1,6 @@
 import type { StorageLayer } from '../driver.ts';
 import { LONGEST_KEY } from '../keys.ts';
+import { changedCapabilities } from './changed-capabilities.ts';
 import { passThrough } from './pass-through.ts';
 
 /**
@@ -14,8 +15,7 @@ export function namespaceLayer(name: string): StorageLayer {
     const base = passThrough(driver);
     return {
       ...base,
-      capabilities: Object.freeze({
-        ...base.capabilities,
+      capabilities: changedCapabilities(base.capabilities, {
         longestKey: (base.capabilities.longestKey ?? LONGEST_KEY) - prefix.length,
       }),
       has: (keys, signal) => base.has(keys.map(full), signal),

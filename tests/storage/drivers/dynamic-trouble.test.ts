@@ -1,7 +1,7 @@
 /** Plugins that misbehave while they are used: it stays their own. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { bytes, has, never, outcome, read, remove, write } from '../support/calls.ts';
@@ -219,6 +219,68 @@ describe('a thread that ends', () => {
     expect((await reading).map(outcome)).toEqual(['aborted']);
     // The thread is given some seconds to hear of it.
     await expect.poll(() => has(driver, 'a'), { timeout: 50_000 }).toEqual({ status: 'hit' });
+  });
+
+  test('because an aborted call never ends, though it is not blocked, is replaced', async () => {
+    const driver = await plugin(`
+      lives = 'hit';
+      async read(reads) { this.lives = 'miss'; await new Promise(() => {}); }
+      async has(keys) { return keys.map(() => ({ status: this.lives })); }`);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const signal = new AbortController();
+      const reading = driver.read([{ key: 'a', into: [Buffer.alloc(1)] }], signal.signal);
+      setImmediate(() => signal.abort());
+      expect((await reading).map(outcome)).toEqual(['aborted']);
+      // It hears everything.
+      expect(await has(driver, 'a')).toEqual({ status: 'miss' });
+      vi.advanceTimersByTime(9_999);
+      expect(await has(driver, 'a')).toEqual({ status: 'miss' });
+      vi.advanceTimersByTime(1);
+      expect(await has(driver, 'a')).toEqual({ status: 'hit' });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is not replaced where aborted calls end', async () => {
+    const driver = await plugin(`
+      calls = 0;
+      async read(reads, signal) { this.calls++; await new Promise((resolve) => signal.addEventListener('abort', resolve)); return reads.map(() => ({ status: 'miss' })); }
+      async has(keys) { return keys.map(() => ({ status: this.calls > 0 ? 'hit' : 'miss' })); }`);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const signal = new AbortController();
+      const reading = driver.read([{ key: 'a', into: [Buffer.alloc(1)] }], signal.signal);
+      setImmediate(() => signal.abort());
+      expect((await reading).map(outcome)).toEqual(['aborted']);
+      expect(await has(driver, 'a')).toEqual({ status: 'hit' });
+      vi.advanceTimersByTime(100_000);
+      expect(await has(driver, 'a')).toEqual({ status: 'hit' });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('and cannot be started again is tried now and then, not for every call', async () => {
+    const folder = await temporaryFolder();
+    const source = driverSource(`
+      constructor({ folder }) { super(); this.folder = folder; }
+      async open() {
+        const { appendFileSync, existsSync } = await import('node:fs');
+        appendFileSync(this.folder + '/starts', 'x');
+        if (existsSync(this.folder + '/broken')) throw new Error('broken');
+      }
+      async read() { process.exit(1); }`);
+    const driver = await driverOf(source, { class_name: 'Driver', folder });
+    open.push(driver);
+    await driver.open(never);
+    await writeFile(`${folder}/broken`, '');
+    expect(outcome((await read(driver, 'a')).result)).toBe('unreachable');
+    for (let i = 0; i < 40; i++) expect(outcome(await has(driver, 'a'))).toBe('io');
+    expect((await readFile(`${folder}/starts`)).length).toBeLessThan(20);
+    await unlink(`${folder}/broken`);
+    await expect.poll(() => has(driver, 'a'), { timeout: 50_000 }).toEqual({ status: 'miss' });
   });
 
   test('what the file says by then is what the next attachment runs', async () => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../../src/engine/simulated/virtual-clock.ts';
+import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { mirrorDriver } from '../../../src/storage/drivers/pairs/mirror.ts';
+import { passThrough } from '../../../src/storage/layers/pass-through.ts';
 import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
 import { type Fault, Faults } from '../support/faulty-driver.ts';
 
@@ -33,6 +35,7 @@ const answer = (kind: string): Fault => ({
   results: [{ status: 'error', error: { kind, message: 'made by the test' } }],
 });
 const UNREACHABLE = { status: 'error', error: { kind: 'unreachable', message: 'made by the test' } };
+const slow = (clock: VirtualClock): Fault => ({ kind: 'delay', clock, milliseconds: 1_000 });
 const BROKEN: Fault[] = [
   { kind: 'reject', message: 'broken' },
   { kind: 'throw', message: 'broken' },
@@ -120,6 +123,66 @@ test('a first store that hangs costs a tenth of a second, and is then left alone
   await driver.close();
 });
 
+/** Reads until something was answered, and says how often the first store was asked. */
+async function readTimes({ clock, firstFaults, driver }: Awaited<ReturnType<typeof mirror>>, times: number) {
+  const before = firstFaults.signals.length;
+  for (let i = 0; i < times; i++) {
+    const reading = read(driver, 'a');
+    await clock.advance(100);
+    expect((await reading).value).toEqual(bytes(100));
+  }
+  return firstFaults.signals.length - before;
+}
+
+test('a first store whose reads hang is asked second after a few of them, though it answers everything else', async () => {
+  const pair = await mirror();
+  const { clock, second, firstFaults, driver } = pair;
+  await write(driver, 'a', bytes(100));
+  for (let i = 0; i < 3; i++) {
+    expect((await has(driver, 'a')).status).toBe('hit');
+    firstFaults.next({ kind: 'hang' });
+    expect(await readTimes(pair, 1)).toBe(1);
+  }
+  expect(await readTimes(pair, 5)).toBe(0);
+  // What only it has is still found there.
+  await remove(second, 'a');
+  firstFaults.release();
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  await write(second, 'a', bytes(100));
+  expect(await readTimes(pair, 1)).toBe(1);
+  // Longer each time, as long as it answers none.
+  for (const rest of [1_000, 2_000, 4_000]) {
+    for (let i = rest === 1_000 ? 0 : 2; i < 3; i++) {
+      firstFaults.next({ kind: 'hang' });
+      expect(await readTimes(pair, 1)).toBe(1);
+    }
+    await clock.advance(rest - 200);
+    expect(await readTimes(pair, 1)).toBe(0);
+    await clock.advance(100);
+  }
+  expect(await readTimes(pair, 1)).toBe(1);
+  firstFaults.release();
+  await driver.close();
+});
+
+test('a second store that is asked too, and loses, is not taken for a slow one', async () => {
+  const { clock, secondFaults, firstFaults, driver } = await mirror();
+  await write(driver, 'a', bytes(100));
+  for (let i = 0; i < 5; i++) {
+    firstFaults.next({ kind: 'delay', clock, milliseconds: 150 });
+    secondFaults.next({ kind: 'delay', clock, milliseconds: 1_000 });
+    const reading = read(driver, 'a');
+    await clock.advance(150);
+    expect((await reading).value).toEqual(bytes(100));
+    await clock.advance(1_000);
+  }
+  // The first one is asked first, as before.
+  const asked = secondFaults.signals.length;
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  expect(secondFaults.signals).toHaveLength(asked);
+  await driver.close();
+});
+
 test('a first store that is slow but hits answers when the second one misses', async () => {
   const { clock, first, firstFaults, driver } = await mirror();
   await write(first, 'a', bytes(100));
@@ -127,6 +190,78 @@ test('a first store that is slow but hits answers when the second one misses', a
   const reading = read(driver, 'a');
   await clock.advance(1_000);
   expect((await reading).value).toEqual(bytes(100));
+  await driver.close();
+});
+
+/** What is left in a buffer that is too short, of a value that is {@link bytes}(100). */
+async function beginning(clock: VirtualClock, driver: StorageDriver): Promise<Buffer> {
+  const short = Buffer.alloc(60);
+  const reading = driver.read([{ key: 'a', into: [short.subarray(0, 20), short.subarray(20)] }], never);
+  expect((await inTime(clock, reading)).map(outcome)).toEqual(['size']);
+  return short;
+}
+
+/** Does not find it, and has used the buffers meanwhile. */
+function forgetful(store: StorageDriver): StorageDriver {
+  return {
+    ...passThrough(store),
+    read: async (reads) => {
+      for (const { into } of reads) for (const buffer of into) buffer.fill(7);
+      return reads.map(() => ({ status: 'miss' }));
+    },
+  };
+}
+
+test.each<[string, (pair: Awaited<ReturnType<typeof mirror>>) => Promise<unknown>]>([
+  ['both have it', async () => undefined],
+  ['only the first one has it', ({ second }) => remove(second, 'a')],
+  ['only the second one has it', ({ first }) => remove(first, 'a')],
+  ['the first one is slow', async ({ clock, firstFaults }) => firstFaults.next(slow(clock))],
+  [
+    'both are slow',
+    async ({ clock, firstFaults, secondFaults }) => {
+      firstFaults.next(slow(clock));
+      secondFaults.next(slow(clock));
+    },
+  ],
+  [
+    'the first one hangs',
+    async ({ firstFaults }) => {
+      firstFaults.next({ kind: 'hang' });
+    },
+  ],
+  [
+    'the first one is slow and the second one hangs',
+    async ({ clock, firstFaults, secondFaults }) => {
+      firstFaults.next(slow(clock));
+      secondFaults.next({ kind: 'hang' });
+    },
+  ],
+  ['the second one fails', async ({ secondFaults }) => secondFaults.next(answer('io'))],
+  [
+    'the second one rests',
+    async ({ driver, secondFaults }) => {
+      secondFaults.next({ kind: 'answer', results: [UNREACHABLE] });
+      await has(driver, 'none');
+    },
+  ],
+])('of a value that is too long, its beginning is given: %s', async (_, prepare) => {
+  const pair = await mirror();
+  await write(pair.driver, 'a', bytes(100));
+  await prepare(pair);
+  expect(await beginning(pair.clock, pair.driver)).toEqual(bytes(100).subarray(0, 60));
+  pair.firstFaults.release();
+  pair.secondFaults.release();
+  await pair.driver.close();
+});
+
+test('of a value that is too long, its beginning stays when the other store used the buffers', async () => {
+  const clock = new VirtualClock();
+  const first = memoryDriver();
+  const driver = mirrorDriver(first, forgetful(memoryDriver()), clock);
+  await driver.open(never);
+  await write(first, 'a', bytes(100));
+  expect(await beginning(clock, driver)).toEqual(bytes(100).subarray(0, 60));
   await driver.close();
 });
 

@@ -5,7 +5,21 @@ import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { tieredDriver } from '../../../src/storage/drivers/pairs/tiered.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { integrityLayer } from '../../../src/storage/layers/integrity.ts';
-import { bytes, has, never, outcome, read, remove, settled, write } from '../support/calls.ts';
+import { clearStore } from '../../../src/storage/maintenance/clear-store.ts';
+import { portions } from '../../../src/storage/maintenance/listing.ts';
+import { failed } from '../../../src/storage/results.ts';
+import {
+  bytes,
+  has,
+  listAll,
+  never,
+  outcome,
+  pageKey,
+  read,
+  remove,
+  settled,
+  write,
+} from '../support/calls.ts';
 import { Faults, tamper } from '../support/faulty-driver.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { FINGERPRINT } from '../support/layers.ts';
@@ -72,6 +86,72 @@ test('what is removed while it is on its way to the fast store does not come bac
   const removal = remove(driver, 'a');
   fastFaults.release();
   expect(outcome(await removal)).toBe('removed');
+  expect((await has(fast, 'a')).status).toBe('miss');
+  expect((await has(driver, 'a')).status).toBe('miss');
+  await driver.close();
+});
+
+test('what the fast store does not remove stays in the slow one, and clearing again removes it from both', async () => {
+  const { clock, fast, slow, fastFaults, driver } = await tiered();
+  const keys = [1, 2, 3].map(pageKey);
+  for (const key of keys) {
+    await write(driver, key, bytes(100));
+    await untilPromoted(fast, key);
+  }
+  const away = failed('unreachable', 'made by the test');
+  fastFaults.next({ kind: 'answer', results: keys.map((_, i) => (i === 1 ? { status: 'removed' } : away)) });
+  expect((await driver.remove(keys, never)).map(outcome)).toEqual(['unreachable', 'removed', 'unreachable']);
+  expect((await slow.has(keys, never)).map(outcome)).toEqual(['hit', 'miss', 'hit']);
+  // It rests.
+  expect(await clearStore(driver, 'model', never)).toMatchObject({ removed: 0, failed: 3 });
+  await clock.advance(1_000);
+  expect(await clearStore(driver, 'model', never)).toEqual({ removed: 3, failed: 0, problem: undefined });
+  for (const store of [fast, slow]) expect(await listAll(store)).toEqual([]);
+  await driver.close();
+});
+
+test('a list gives what either of them has, once, and lengths', async () => {
+  const { fast, slow, driver } = await tiered();
+  const keys = Array.from({ length: 300 }, (_, i) => pageKey(i));
+  for (const key of keys.slice(0, 200)) await write(slow, key, bytes(1));
+  for (const key of keys.slice(100)) await write(fast, key, bytes(2));
+  const listed: [string, number | undefined][] = [];
+  for await (const entries of portions(driver, never))
+    for (const entry of entries) listed.push([entry.key, entry.bytes]);
+  expect(new Map(listed)).toEqual(new Map(keys.map((key, i) => [key, i < 200 ? 1 : 2])));
+  expect(listed).toHaveLength(300);
+  expect(await clearStore(driver, 'model', never)).toMatchObject({ removed: 300, failed: 0 });
+  await driver.close();
+});
+
+test('a fast store that cannot list is listed and cleared for what the slow one has', async () => {
+  const { list: _, ...unlisted } = memoryDriver();
+  const { fast, slow, driver } = await tiered({ fast: unlisted });
+  await write(fast, pageKey(1), bytes(1));
+  await write(slow, pageKey(2), bytes(1));
+  expect(await listAll(driver)).toEqual([pageKey(2)]);
+  await driver.close();
+});
+
+test('of a value that only the fast store has, and that is too long, its beginning is given', async () => {
+  const { fast, driver } = await tiered();
+  await write(fast, 'a', bytes(100));
+  const short = Buffer.alloc(60);
+  expect((await driver.read([{ key: 'a', into: [short] }], never)).map(outcome)).toEqual(['size']);
+  expect(short).toEqual(bytes(100).subarray(0, 60));
+  await driver.close();
+});
+
+test('what is read from the slow store while it is removed from both does not go to the fast one', async () => {
+  const { clock, fast, slow, slowFaults, driver } = await tiered();
+  await write(slow, 'a', bytes(100));
+  slowFaults.next({ kind: 'delay', clock, milliseconds: 1_000 });
+  const removal = remove(driver, 'a');
+  await new Promise(setImmediate);
+  expect((await read(driver, 'a')).value).toEqual(bytes(100));
+  await clock.advance(1_000);
+  expect(outcome(await removal)).toBe('removed');
+  await new Promise(setImmediate);
   expect((await has(fast, 'a')).status).toBe('miss');
   expect((await has(driver, 'a')).status).toBe('miss');
   await driver.close();

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { systemClock } from '../../../shared/clock.ts';
 import { failure } from '../../../shared/errors.ts';
 import { scatter, totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
@@ -29,6 +30,8 @@ const BATCH = 128;
 const LARGEST = 2 ** 30;
 /** A plugin that is started again in the middle of calls has so long to open. */
 const RESTART_MS = 10_000;
+/** After a start that failed, calls fail as it did for so long, before it is tried again. */
+const PAUSE_MS = 1_000;
 
 /** Throws `storage_config`, naming the option or the flag to change. Nothing is looked at on the disk yet. */
 export function dynamicDriver(options: DynamicOptions, { dynamicFolder }: Surroundings): StorageDriver {
@@ -64,6 +67,7 @@ class DynamicDriver implements StorageDriver {
   readonly #gate: CallGate;
   #thread: PluginThread | undefined;
   #starting: Promise<PluginThread> | undefined;
+  #refusal: { error: unknown; until: number } | undefined;
 
   constructor(plugin: string, setup: () => Promise<PluginSetup>) {
     this.#plugin = plugin;
@@ -184,6 +188,7 @@ class DynamicDriver implements StorageDriver {
   /** The thread, started again where it has ended. */
   #ready(signal: AbortSignal): Promise<PluginThread> {
     if (this.#thread && !this.#thread.hasEnded) return Promise.resolve(this.#thread);
+    if (this.#refusal && systemClock.now() < this.#refusal.until) return Promise.reject(this.#refusal.error);
     const starting =
       this.#starting ?? this.#start(AbortSignal.any([this.#gate.closing, AbortSignal.timeout(RESTART_MS)]));
     return unlessAborted(starting, signal);
@@ -193,10 +198,16 @@ class DynamicDriver implements StorageDriver {
     const both = AbortSignal.any([signal, this.#gate.closing]);
     const starting = this.#setup()
       .then((setup) => PluginThread.start(setup, both))
-      .then((thread) => {
-        this.#thread = thread;
-        return thread;
-      })
+      .then(
+        (thread) => {
+          this.#thread = thread;
+          return thread;
+        },
+        (error) => {
+          this.#refusal = { error, until: systemClock.now() + PAUSE_MS };
+          throw error;
+        },
+      )
       .finally(() => {
         this.#starting = undefined;
       });

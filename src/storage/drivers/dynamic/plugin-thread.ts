@@ -4,6 +4,8 @@ import type { Answers, FromPlugin, PluginSetup, Request, ToPlugin } from './mess
 
 /** So long may the thread take to hear that a call was aborted; then something in it never returns. */
 const DEAF_MS = 5_000;
+/** So long may a plugin take to end a call that was aborted: until then the thread holds what it reads or writes. */
+const ENDLESS_MS = 10_000;
 /** So long may a plugin take to close. */
 const CLOSE_MS = 2_000;
 /** Of JavaScript objects, which buffers are not. */
@@ -31,6 +33,8 @@ export class PluginThread {
   #capabilities: Capabilities = { batch: 1, largestValue: 1, list: false };
   #ended: ThreadEnded | undefined;
   #deaf: NodeJS.Timeout | undefined;
+  /** Of calls that were aborted and have not ended. */
+  readonly #endless = new Map<number, NodeJS.Timeout>();
   #calls = 0;
 
   private constructor(setup: PluginSetup) {
@@ -122,6 +126,8 @@ export class PluginThread {
     if ('opened' in message) return this.#opened.resolve(message.opened);
     if ('refused' in message) return this.#opened.reject(new Error(message.refused));
     if ('heard' in message) return;
+    clearTimeout(this.#endless.get(message.id));
+    this.#endless.delete(message.id);
     const waiting = this.#waiting.get(message.id);
     if ('answer' in message) waiting?.resolve(message.answer as never);
     else waiting?.reject(new Error(message.thrown));
@@ -130,10 +136,18 @@ export class PluginThread {
   #abort(id: number): void {
     if (this.#ended) return;
     this.#post({ abort: id }, []);
-    this.#deaf ??= setTimeout(() => {
-      this.#end('it was blocked, and was ended');
+    this.#deaf ??= this.#endAfter(DEAF_MS, 'it was blocked, and was ended');
+    this.#endless.set(
+      id,
+      this.#endAfter(ENDLESS_MS, 'an aborted call did not end, and the thread was ended'),
+    );
+  }
+
+  #endAfter(milliseconds: number, reason: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#end(reason);
       void this.#terminate();
-    }, DEAF_MS).unref();
+    }, milliseconds).unref();
   }
 
   #post(message: ToPlugin, transfer: ArrayBuffer[]): void {
@@ -143,6 +157,7 @@ export class PluginThread {
   /** The first reason stays. */
   #end(reason: string): void {
     clearTimeout(this.#deaf);
+    for (const timer of this.#endless.values()) clearTimeout(timer);
     this.#ended ??= new ThreadEnded(`The plugin's thread is gone: ${reason}.`);
     this.#opened.reject(this.#ended);
     for (const { reject } of this.#waiting.values()) reject(this.#ended);

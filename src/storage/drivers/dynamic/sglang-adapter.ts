@@ -59,7 +59,7 @@ export function sglangDriver(store: SglangStore): StorageDriver {
       Number.isInteger(answer) && Number(answer) >= 0 && Number(answer) <= keys.length;
     const leading = await call(signal, 'batch_exists', () => store.batch_exists!(keys), isCount);
     // It says nothing of the keys behind the first one that is missing.
-    const others = keys.slice(leading + 1).map((key) => limit(() => has(key, signal)));
+    const others = keys.slice(leading + 1).map((key) => limit(() => has(key, signal), signal));
     const first = keys.slice(0, leading).map((key) => found(!removed.has(key)));
     return [...first, ...(leading < keys.length ? [MISS] : []), ...(await Promise.all(others))];
   };

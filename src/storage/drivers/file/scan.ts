@@ -51,12 +51,8 @@ export async function scan(
     const files = await limit(() => entries(path.join(root, namespace, shard)));
     const looks = files
       .filter((file) => file.isFile())
-      .map(
-        ({ name }) =>
-          () =>
-            look(namespace, shard, name),
-      );
-    await Promise.all(looks.map(limit));
+      .map(({ name }) => limit(() => look(namespace, shard, name)));
+    await Promise.all(looks);
   }
 
   for (const namespace of namespaces) {

@@ -96,7 +96,9 @@ export class PlacedHf3fsDriver implements StorageDriver {
     return this.#gate.batch(reads, signal, async (good, both) => {
       const indices = await this.#service.indices(keysOf(good), both);
       return Promise.all(
-        good.map((read, i) => this.#reading(() => this.#readOne(read, indices[i], both)).catch(failedBy)),
+        good.map((read, i) =>
+          this.#reading(() => this.#readOne(read, indices[i], both), both).catch(failedBy),
+        ),
       );
     });
   }
@@ -104,12 +106,11 @@ export class PlacedHf3fsDriver implements StorageDriver {
   write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
     return this.#gate.batch(writes, signal, (good, both) =>
       this.#oneBatch(async () => {
-        both.throwIfAborted();
         const fitting = good.filter(({ parts }) => totalBytes(parts) <= this.capabilities.largestValue);
         const byKey = new Map(fitting.map((write) => [write.key, write]));
         const results = await this.#writeBatch([...byKey.values()], both);
         return good.map(({ key }) => results.get(key) ?? failed('size', 'The value is too large.'));
-      }),
+      }, both),
     );
   }
 
@@ -168,10 +169,9 @@ export class PlacedHf3fsDriver implements StorageDriver {
     if (!this.#isPlace(place))
       return failed('full', 'The metadata service has no place in the data file: see file_size.');
     return this.#writing(async () => {
-      signal.throwIfAborted();
       await this.#opened().write(place.index, key, parts);
       return { status: 'stored' };
-    });
+    }, signal);
   }
 
   #isPlace({ index }: Place): boolean {

@@ -111,10 +111,7 @@ export class LmdbDriver implements StorageDriver {
     return this.#batch(writes, signal, async (good, store, both) => {
       const results: WriteResult[] = [];
       for (const portion of portions(good, store.transactionBytes)) {
-        const written = await this.#writing(async () => {
-          both.throwIfAborted();
-          return store.put(portion);
-        });
+        const written = await this.#writing(async () => store.put(portion), both);
         results.push(...written);
         // A transaction that is short enough ends within this turn.
         await setImmediate();
@@ -125,10 +122,7 @@ export class LmdbDriver implements StorageDriver {
 
   remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
     return this.#batch(keys.map(keyed), signal, (good, store, both) =>
-      this.#writing(async () => {
-        both.throwIfAborted();
-        return store.remove(good.map(({ key }) => key));
-      }),
+      this.#writing(async () => store.remove(good.map(({ key }) => key)), both),
     );
   }
 

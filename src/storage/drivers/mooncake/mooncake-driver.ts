@@ -114,7 +114,7 @@ export class MooncakeDriver implements StorageDriver {
       const isOver = await this.#removals.over(write.key, both);
       both.throwIfAborted();
       if (!isOver) return failed('io', 'The value that was there is being removed.');
-      return this.#limit(() => this.#write(write, both));
+      return this.#limit(() => this.#write(write, both), both);
     });
   }
 

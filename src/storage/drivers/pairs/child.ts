@@ -1,12 +1,14 @@
 import type { Clock } from '../../../shared/clock.ts';
 import { Failure, failure } from '../../../shared/errors.ts';
-import type { StorageDriver } from '../../driver.ts';
+import type { ReadResult, StorageDriver } from '../../driver.ts';
 import { type DeadlineOptions, deadlineLayer } from '../../layers/deadline.ts';
 import type { ChildConfig } from './options.ts';
 
 /** A store that did not answer is left alone for so long, and twice as long each time again. */
 const SHORTEST_REST_MS = 1_000;
 const LONGEST_REST_MS = 60_000;
+/** Reads in a row that the other store answered first, after which it is asked second, for as long as one rests. */
+const MOST_OVERTAKEN = 3;
 /** Bytes that calls may go on using after their callers were answered: a store with more of them is asked for nothing. */
 const MOST_OVERDUE = 64 << 20;
 
@@ -42,6 +44,8 @@ export class Child {
   readonly #clock: Clock;
   #failures = 0;
   #restsUntil = 0;
+  #overtaken = 0;
+  #slowUntil = 0;
   #overdue = 0;
 
   /** @param place its name in the options around it */
@@ -80,11 +84,31 @@ export class Child {
     const results = await answers;
     const isAway = ({ error }: R) => error?.kind === 'timeout' || error?.kind === 'unreachable';
     if (results.some(isAway)) {
-      const rest = Math.min(LONGEST_REST_MS, SHORTEST_REST_MS * 2 ** this.#failures++);
-      this.#restsUntil = this.#clock.now() + rest;
+      this.#restsUntil = this.#clock.now() + restAfter(this.#failures++);
     } else if (results.some(({ error }) => error === undefined)) {
       this.#failures = 0;
       this.#restsUntil = 0;
+    }
+    return results;
+  }
+
+  /** Whether it did not answer reads that others answered meanwhile. It may answer everything else. */
+  get isSlow(): boolean {
+    return this.#clock.now() < this.#slowUntil;
+  }
+
+  /** A read of it was given up without an answer, since another store answered. */
+  overtaken(): void {
+    const more = ++this.#overtaken - MOST_OVERTAKEN;
+    if (more >= 0) this.#slowUntil = this.#clock.now() + restAfter(more);
+  }
+
+  /** {@link heard}, of a read. */
+  async heardRead(answers: Promise<ReadResult[]>): Promise<ReadResult[]> {
+    const results = await this.heard(answers);
+    if (results.some((result) => result.status !== 'error')) {
+      this.#overtaken = 0;
+      this.#slowUntil = 0;
     }
     return results;
   }
@@ -97,6 +121,10 @@ export class Child {
       throw new Error(`${this.#place}: ${reasonOf(error)}`, { cause: error });
     }
   }
+}
+
+function restAfter(times: number): number {
+  return Math.min(LONGEST_REST_MS, SHORTEST_REST_MS * 2 ** times);
 }
 
 /** Opens both, or neither. Throws `storage_failed`. */

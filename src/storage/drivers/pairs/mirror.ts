@@ -5,7 +5,6 @@ import { CallGate } from '../../call-gate.ts';
 import type {
   Failed,
   HasResult,
-  Listing,
   Read,
   ReadResult,
   RemoveResult,
@@ -16,7 +15,8 @@ import type {
 import { keyed } from '../../keys.ts';
 import { failed } from '../../results.ts';
 import { Child, openBoth } from './child.ts';
-import { copiesOf, type Trial, take, tryRead } from './race.ts';
+import { listBoth } from './list-both.ts';
+import { copiesOf, isTooLong, type Trial, take, tryRead } from './race.ts';
 
 /** One that takes longer has failed. Less than the whole call has, so that the other one can still answer. */
 const CHILD_MS = {
@@ -84,7 +84,7 @@ export function mirrorDriver(
     const begun: [Child, Promise<ReadResult[]>][] = [];
     const tryOne: TryOne = (child) => {
       const work = tryRead(child.driver, reads, both);
-      const heard = child.heard(work.then(({ results }) => results));
+      const heard = child.heardRead(work.then(({ results }) => results));
       begun.push([child, heard]);
       return { work, heard };
     };
@@ -107,9 +107,13 @@ export function mirrorDriver(
     const isFirst = await isSoon(asking.heard, HEDGE_MS, signal);
     if (!isFirst && !two.rests) {
       const other = tryOne(two);
+      const isOvertaken = Promise.race([asking.work.then(() => false), other.work.then(() => true)]);
       const soonest = await Promise.race([asking.work, other.work]);
       await take(soonest, reads, signal);
-      if (soonest.results.every(isHit)) return soonest.results;
+      if (soonest.results.every(isHit)) {
+        if (await isOvertaken) one.overtaken();
+        return soonest.results;
+      }
       const [a, b] = await Promise.all([asking.work, other.work]);
       await take(a, reads, signal);
       await take(
@@ -125,9 +129,17 @@ export function mirrorDriver(
     if (open.length === 0 || two.rests) return known.results.map(free);
     signal.throwIfAborted();
     // Nobody else fills the callers' buffers now.
-    const rest = await two.heard(two.driver.read(open, signal));
+    const rest = await two.heardRead(two.driver.read(open, signal));
     if (signal.aborted) await Promise.all(rest.map(settledOf));
-    return known.results.map((result) => (isHit(result) ? result : better(free(result), rest.shift()!)));
+    const answers = known.results.map((result) =>
+      isHit(result) ? result : better(free(result), rest.shift()!),
+    );
+    // Whoever was asked last may have left anything in the buffers.
+    const isKept = (result: ReadResult, i: number) =>
+      isTooLong(result) && !isHit(answers[i]!) && settledOf(answers[i]!) === undefined;
+    const kept = known.results.map((result, i) => (isKept(result, i) ? result : MISS));
+    await take({ ...known, results: kept }, reads, signal);
+    return answers;
   }
 
   async function write(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
@@ -162,29 +174,14 @@ export function mirrorDriver(
     return keys.map((_, i) => [a![i]!, b![i]!].reduce(worseRemoval)).map(free);
   }
 
-  /** What the first one has, and then what only the second one has. */
-  async function list(cursor = '1', signal: AbortSignal): Promise<Listing> {
-    const [place, from] = [cursor.slice(0, 1), cursor.slice(1) || undefined];
-    if (place === '1') {
-      const listing = await first.driver.list!(from, signal);
-      return { ...listing, next: listing.next === undefined ? '2' : `1${listing.next}` };
-    }
-    const { keys, next } = await second.driver.list!(from, signal);
-    const known: HasResult[] = [];
-    for (let i = 0; i < keys.length; i += first.driver.capabilities.batch)
-      known.push(...(await first.driver.has(keys.slice(i, i + first.driver.capabilities.batch), signal)));
-    return {
-      keys: keys.filter((_, i) => !isHit(known[i]!)),
-      next: next === undefined ? undefined : `2${next}`,
-    };
-  }
-
   const keysOf = (items: readonly { key: string }[]) => items.map(({ key }) => key);
   return {
     name: 'mirror',
     capabilities: Object.freeze({
       batch: Math.min(...capabilities.map(({ batch }) => batch)),
-      largestValue: Math.min(...capabilities.map(({ largestValue }) => largestValue)),
+      get largestValue() {
+        return Math.min(...capabilities.map(({ largestValue }) => largestValue));
+      },
       list: canList,
       ...(ttls.length > 0 && { ttl: Math.min(...ttls) }),
     }),
@@ -204,7 +201,7 @@ export function mirrorDriver(
     ...(canList && {
       list: async (cursor: string | undefined, signal: AbortSignal) => {
         if (!gate.isOpen) throw failure('storage_failed', { backend: 'mirror', reason: 'It is not open.' });
-        return list(cursor, AbortSignal.any([signal, gate.closing]));
+        return listBoth(first.driver, second.driver, cursor, AbortSignal.any([signal, gate.closing]));
       },
     }),
     usage: firstDriver.usage && (() => firstDriver.usage!()),
@@ -217,9 +214,9 @@ type TryOne = (child: Child) => { work: Promise<Trial>; heard: Promise<ReadResul
 const MISS = { status: 'miss' } as const;
 const OVERDUE = failed('timeout', 'Both stores still hold what they did not answer in time.');
 
-/** Who is asked last: one that rests, and even later one that got too much already. */
-function reluctance({ rests, isOverdue }: Child): number {
-  return Number(rests) + Number(isOverdue);
+/** Who is asked last: one that is slow, later one that rests, and even later one that got too much already. */
+function reluctance({ isSlow, rests, isOverdue }: Child): number {
+  return Number(isSlow) + 2 * Number(rests) + 2 * Number(isOverdue);
 }
 
 function room(reads: readonly Read[]): number {
@@ -240,8 +237,7 @@ function better<R extends HasResult | ReadResult>(one: R, other: R): R {
   const inUse = [one, other].find((result) => settledOf(result) !== undefined);
   if (inUse) return inUse;
   // The caller's mistake, which another answer would hide.
-  const size = [one, other].find((result) => result.status === 'error' && result.error.kind === 'size');
-  return size ?? (one.status === 'miss' ? one : other);
+  return [one, other].find(isTooLong) ?? (one.status === 'miss' ? one : other);
 }
 
 /** Of the first store where it has the value: that is the one that is read. */

@@ -17,6 +17,7 @@ export class Promotions {
   readonly #waiting = new Map<string, Set<Promise<void>>>();
   /** Of the reads that go on: keys that were changed since they began. */
   readonly #changed = new Set<Set<string>>();
+  readonly #changing = new Set<readonly string[]>();
   #bytes = 0;
 
   /** @param closing ends what is not written yet */
@@ -53,9 +54,9 @@ export class Promotions {
     await Promise.all([...keys].flatMap((key) => [...(this.#waiting.get(key) ?? [])]));
   }
 
-  /** Keys that are changed from now on, until it is {@link forget}ten: what was read of them must not be added. */
+  /** Keys that are being changed, now or from now on, until it is {@link forget}ten: what was read of them must not be added. */
   watch(): Set<string> {
-    const changed = new Set<string>();
+    const changed = new Set([...this.#changing].flat());
     this.#changed.add(changed);
     return changed;
   }
@@ -64,8 +65,15 @@ export class Promotions {
     this.#changed.delete(watched);
   }
 
-  changes(keys: readonly string[]): void {
+  /** Keys are being changed until the work is done: what is read of them meanwhile may be the old value. */
+  async changing<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
     for (const changed of this.#changed) for (const key of keys) changed.add(key);
+    this.#changing.add(keys);
+    try {
+      return await work();
+    } finally {
+      this.#changing.delete(keys);
+    }
   }
 
   async #write(key: string, value: Buffer): Promise<void> {

@@ -19,7 +19,10 @@ export async function tryRead(
   return { results: await driver.read(own, signal), buffers };
 }
 
-/** Copies what was hit into the callers' buffers. Throws the signal's reason, and copies nothing more then. */
+/**
+ * Copies what was hit into the callers' buffers, and the beginning of what was too long for them. Throws the signal's
+ * reason, and copies nothing more then.
+ */
 export async function take(
   { results, buffers }: Trial,
   reads: readonly Read[],
@@ -28,11 +31,22 @@ export async function take(
   const turn = turns();
   for (const [i, result] of results.entries()) {
     const read = reads[i];
-    if (result.status !== 'hit' || !read) continue;
+    const value = buffers[i]?.subarray(0, bytesOf(result));
+    if (!read || !value || value.length === 0) continue;
     signal.throwIfAborted();
-    scatter(buffers[i]!.subarray(0, result.bytes), read.into);
-    await turn(result.bytes);
+    scatter(value, read.into);
+    await turn(value.length);
   }
+}
+
+/** How much of a buffer a result speaks of: all of it where the value is longer. */
+function bytesOf(result: ReadResult): number {
+  if (result.status === 'hit') return result.bytes;
+  return isTooLong(result) ? Number.POSITIVE_INFINITY : 0;
+}
+
+export function isTooLong(result: { status: string; error?: { kind: string } }): boolean {
+  return result.error?.kind === 'size';
 }
 
 /** The same writes, with values in memory of its own. Throws the signal's reason. */

@@ -16,7 +16,9 @@ import { failed } from '../../results.ts';
 import { STORAGE_DEADLINES_MS } from '../../stack.ts';
 import { turns } from '../../turns.ts';
 import { Child, openBoth } from './child.ts';
+import { listBoth } from './list-both.ts';
 import { Promotions } from './promotions.ts';
+import { isTooLong } from './race.ts';
 
 /** A fast store that takes longer is none: the slow one is asked, which has the rest of the caller's time. */
 const FAST_MS = {
@@ -78,8 +80,9 @@ export function tieredDriver(
     signal.throwIfAborted();
     for (const [i, one] of asked.entries()) {
       const result = first[i];
-      // Where its buffers are still in use, nobody else can fill them.
-      if (result?.status === 'hit' || (result && settledOf(result))) results.set(one, result);
+      // Where its buffers are still in use, nobody else can fill them; what it has and is too long is so for both.
+      if (result && (result.status === 'hit' || isTooLong(result) || settledOf(result)))
+        results.set(one, result);
     }
     const others = reads.filter((one) => !results.has(one));
     const changed = promotions.watch();
@@ -100,20 +103,18 @@ export function tieredDriver(
     return reads.map((one) => results.get(one)!);
   }
 
-  async function remove(keys: string[], signal: AbortSignal): Promise<RemoveResult[]> {
-    promotions.changes(keys);
+  /** From the fast store first: what stays there stays in the slow one too, and is listed as what is still there. */
+  async function remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
     await promotions.settled(keys);
-    const [first, second] = await Promise.all([
-      askFast(keys, () => fast.driver.remove(keys, signal)),
-      slow.remove(keys, signal),
-    ]);
-    promotions.changes(keys);
-    return second.map((result, i) => {
-      const other = first[i] ?? RESTS;
-      if (result.status === 'error') return result;
-      // It would be found there again.
-      if (other.status === 'error') return other;
-      return result.status === 'removed' ? result : other;
+    const first = await askFast(keys, () => fast.driver.remove(keys, signal));
+    const isGone = (i: number) => (first[i] ?? RESTS).status !== 'error';
+    const others = keys.filter((_, i) => isGone(i));
+    const second = await slowly(others, () => slow.remove(others, signal));
+    return keys.map((_, i) => {
+      const one = first[i] ?? RESTS;
+      if (!isGone(i)) return one;
+      const other = second.shift()!;
+      return other.status === 'miss' ? one : other;
     });
   }
 
@@ -121,7 +122,9 @@ export function tieredDriver(
     name: 'tiered',
     capabilities: Object.freeze({
       batch: Math.min(fastDriver.capabilities.batch, slow.capabilities.batch),
-      largestValue: slow.capabilities.largestValue,
+      get largestValue() {
+        return slow.capabilities.largestValue;
+      },
       list: slow.capabilities.list,
       ...(ttl !== undefined && { ttl }),
     }),
@@ -146,9 +149,7 @@ export function tieredDriver(
     write: (writes, signal) =>
       gate.batch(writes, signal, async (good, both): Promise<WriteResult[]> => {
         const keys = good.map(({ key }) => key);
-        promotions.changes(keys);
-        const results = await slow.write(good, both);
-        promotions.changes(keys);
+        const results = await promotions.changing(keys, () => slow.write(good, both));
         const stale: string[] = [];
         const turn = turns();
         for (const [i, { key, parts }] of good.entries()) {
@@ -161,17 +162,16 @@ export function tieredDriver(
         return results;
       }),
     remove: (keys, signal) =>
-      gate.batch(keys.map(keyed), signal, (good, both) =>
-        remove(
-          good.map(({ key }) => key),
-          both,
-        ),
-      ),
+      gate.batch(keys.map(keyed), signal, (good, both) => {
+        const goodKeys = good.map(({ key }) => key);
+        return promotions.changing(goodKeys, () => remove(goodKeys, both));
+      }),
     list:
       slow.list &&
       (async (cursor, signal) => {
         if (!gate.isOpen) throw failure('storage_failed', { backend: 'tiered', reason: 'It is not open.' });
-        return slow.list!(cursor, AbortSignal.any([signal, gate.closing]));
+        const both = AbortSignal.any([signal, gate.closing]);
+        return fast.driver.list ? listBoth(slow, fast.driver, cursor, both) : slow.list!(cursor, both);
       }),
     usage: slow.usage && (() => slow.usage!()),
   };

@@ -43,7 +43,7 @@ export class Removal {
   async #delete(bucket: Bucket, keys: readonly string[], signal: AbortSignal): Promise<Map<string, Failed>> {
     if (keys.length > 1 && this.#inOneRequest) {
       try {
-        return await this.#limit(() => bucket.deleteAll(keys, signal));
+        return await this.#limit(() => bucket.deleteAll(keys, signal), signal);
       } catch (error) {
         if (!(error instanceof S3Error) || !isNotKnown(error)) throw error;
         this.#inOneRequest = false;
@@ -68,7 +68,7 @@ export class Removal {
         return S3Error.of(error).toFailed();
       }
     };
-    return Promise.all(keys.map((key) => this.#limit(() => one(key))));
+    return Promise.all(keys.map((key) => this.#limit(() => one(key), signal)));
   }
 }
 

@@ -10,6 +10,8 @@ const TROUBLE: ReadonlySet<StorageErrorKind> = new Set(['timeout', 'unreachable'
 const TROUBLE_OF_READS: ReadonlySet<StorageErrorKind> = new Set(['io', 'denied']);
 /** What a store says of one value: it is there. */
 const ANSWERS: ReadonlySet<StorageErrorKind> = new Set(['size', 'corrupt']);
+/** Whoever gives a call up sooner says nothing of the store: a prefetch waits longer for one that hangs. */
+const LONG_MS = 1_000;
 /** No page has it, and a store need not know it to answer. */
 const PROBED_KEY = '0';
 
@@ -43,6 +45,16 @@ export function breakerAround(
       ),
   });
 
+  /** When the store last answered such a call. */
+  const answeredAt: Partial<Record<KeyedOperation, number>> = {};
+
+  /** Whether a call was given up for which it had long enough, while it answered no other such call either. */
+  function wasInVain(operation: KeyedOperation, began: number, results: readonly Answer[]): boolean {
+    const isAborted = results.some((result) => 'error' in result && result.error.kind === 'aborted');
+    const answered = answeredAt[operation] ?? Number.NEGATIVE_INFINITY;
+    return isAborted && answered <= began && clock.now() - began >= LONG_MS;
+  }
+
   async function guarded<R extends { status: string }>(
     operation: KeyedOperation,
     items: readonly unknown[],
@@ -50,9 +62,12 @@ export function breakerAround(
   ): Promise<(R | Failed)[]> {
     if (!breaker.letsThrough) return items.map(() => skipped(breaker));
     const { period } = breaker;
+    const began = clock.now();
     const results = await call();
     const verdict = hasFailed(operation, results);
+    if (verdict === false) answeredAt[operation] = clock.now();
     if (verdict !== undefined) breaker.called(period, verdict);
+    else if (wasInVain(operation, began, results)) breaker.called(period, true);
     return results;
   }
 
@@ -72,6 +87,8 @@ export function breakerAround(
   };
 }
 
+type Answer = { status: string } | Failed;
+
 function skipped({ state }: Breaker): Failed {
   const why = state === 'held' ? 'an operator holds it open' : 'the store did not answer before';
   return failed('skipped', `The breaker is open: ${why}.`);
@@ -82,10 +99,7 @@ function skipped({ state }: Breaker): Failed {
  * is there, and others may have reasons of their own. Undefined where the call says nothing of the store: it was aborted,
  * or the store does not take writes, of which reads know nothing.
  */
-function hasFailed(
-  operation: KeyedOperation,
-  results: readonly ({ status: string } | Failed)[],
-): boolean | undefined {
+function hasFailed(operation: KeyedOperation, results: readonly Answer[]): boolean | undefined {
   const looks = operation === 'has' || operation === 'read';
   let trouble = false;
   for (const result of results) {

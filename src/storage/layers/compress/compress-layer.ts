@@ -2,6 +2,7 @@ import { scatter, slice, totalBytes } from '../../buffers.ts';
 import { limiter } from '../../concurrency.ts';
 import type { Failed, Read, ReadResult, StorageDriver, StorageLayer, Write } from '../../driver.ts';
 import { failed, hitWith } from '../../results.ts';
+import { changedCapabilities } from '../changed-capabilities.ts';
 import { passThrough } from '../pass-through.ts';
 import {
   compress,
@@ -31,7 +32,9 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
   return (driver) => {
     const base = passThrough(driver);
     const limit = limiter(PARALLEL);
-    const largestValue = base.capabilities.largestValue - PACK_BYTES;
+    const capabilities = changedCapabilities(base.capabilities, {
+      largestValue: (bytes) => bytes - PACK_BYTES,
+    });
 
     async function packed({ key, parts }: Write): Promise<Write> {
       const bytes = totalBytes(parts);
@@ -69,10 +72,7 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
 
     return {
       ...base,
-      capabilities: Object.freeze({
-        ...base.capabilities,
-        largestValue,
-      }),
+      capabilities,
       async read(reads, signal) {
         const heads = reads.map(() => Buffer.alloc(PACK_BYTES));
         const asked = reads.map(({ key, into }, i) => ({ key, into: [heads[i]!, ...into] }));
@@ -81,6 +81,7 @@ export function compressLayer({ level }: CompressOptions): StorageLayer {
       },
       async write(writes, signal) {
         // Also what would fit once it is compressed: whether it does must not depend on what it holds.
+        const { largestValue } = capabilities;
         const fits = writes.map(({ parts }) => totalBytes(parts) <= largestValue);
         const all = await Promise.all(
           writes

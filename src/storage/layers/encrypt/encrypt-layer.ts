@@ -3,6 +3,7 @@ import { failure } from '../../../shared/errors.ts';
 import { slice } from '../../buffers.ts';
 import type { Read, ReadResult, StorageLayer, Write } from '../../driver.ts';
 import { failed } from '../../results.ts';
+import { changedCapabilities } from '../changed-capabilities.ts';
 import { passThrough } from '../pass-through.ts';
 import { type KeyRing, type KeySource, loadKeys } from './key-ring.ts';
 import { keyIdOf, SEAL_BYTES, seal, unseal, unsealBeginning } from './sealed-value.ts';
@@ -64,9 +65,8 @@ export function encryptLayer({ keys, onUnknownKey }: EncryptOptions): StorageLay
 
     return {
       ...base,
-      capabilities: Object.freeze({
-        ...base.capabilities,
-        largestValue: base.capabilities.largestValue - SEAL_BYTES,
+      capabilities: changedCapabilities(base.capabilities, {
+        largestValue: (bytes) => bytes - SEAL_BYTES,
       }),
       async open(signal) {
         try {

@@ -1,5 +1,6 @@
 import { totalBytes } from '../../buffers.ts';
 import type { Failed, StorageErrorKind, StorageLayer, Write, WriteResult } from '../../driver.ts';
+import { changedCapabilities } from '../changed-capabilities.ts';
 import { passThrough } from '../pass-through.ts';
 import type { Entry } from './ledger.ts';
 import { Quota, type QuotaOptions } from './quota.ts';
@@ -50,9 +51,8 @@ export function quotaLayer(options: QuotaOptions): StorageLayer {
 
     return {
       ...base,
-      capabilities: Object.freeze({
-        ...base.capabilities,
-        largestValue: Math.min(base.capabilities.largestValue, options.bytes),
+      capabilities: changedCapabilities(base.capabilities, {
+        largestValue: (bytes) => Math.min(bytes, options.bytes),
       }),
       async open(signal) {
         await base.open(signal);
