@@ -43,7 +43,7 @@ export function addMigrate(storage: Command): void {
     .option('--to-config <json|@file>', 'settings of the second')
     .option('--rate <size>', 'bytes in a second at most, such as 50MB (default: no bound)', parseRate);
   withModel(command)
-    .option('--verify', 'read every page back after it was written')
+    .option('--verify', 'read every page back, also where it is there already')
     .option('--json', 'print JSON')
     .action(async (from: string, to: string, flags: MigrateFlags) => {
       const source = await nameStore(from, '--from-config', flags.fromConfig, flags);

@@ -87,7 +87,7 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
         // What the end of the work aborted did not fail.
         if (both.aborted) return;
         trouble.failure(entry.key, outcome.error);
-        patience.setback(outcome.error, both);
+        patience.failed(outcome.error, both);
         return;
       }
       patience.well();

@@ -188,6 +188,12 @@ describe('pages in a store', () => {
     expect(asked).toBeLessThan(300);
   });
 
+  it('are all asked for however many are encrypted with keys of others', async () => {
+    const stored = await storeWith(...pagesOf(A, 500), ...pagesOf(B, 10));
+    const store = failing(stored, (operation, key) => operation === 'read' && key.startsWith(A), 'denied');
+    expect(await verify(store)).toMatchObject({ pages: 10, failedPages: 500, problem: null });
+  });
+
   it('are those that were checked until it was interrupted', async () => {
     const end = new AbortController();
     const store = await storeWith(...pagesOf(A, 300));
