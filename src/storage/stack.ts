@@ -49,7 +49,7 @@ export interface StackOptions extends Omit<IntegrityOptions, 'onRejected'> {
 
 /** A driver, seen from several places. To open or close one of them is to open or close the driver with every layer. */
 export interface StorageStack {
-  /** With deadlines alone: for who looks at the store as a whole. */
+  /** With deadlines, and the quota, which must hear what is removed: for who looks at the store as a whole. */
   store: StorageDriver;
   /** The pages of one model, with every layer but the breaker: for operators, who want an answer in any case. */
   unguarded: StorageDriver;
@@ -84,7 +84,7 @@ export function storageStack(driver: StorageDriver, options: StackOptions): Stor
     onClosed: () => options.onRecovered?.(),
   });
   const { open, close } = pages;
-  return { store: { ...timed, open, close }, unguarded, pages, breaker };
+  return { store: { ...counted, open, close }, unguarded, pages, breaker };
 }
 
 export interface ValueOptions extends DeadlineOptions {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../shared/clock.ts';
 import { Failure, failure } from '../shared/errors.ts';
 import type { StorageCheck } from '../shared/storage-messages.ts';
-import type { Failed } from './driver.ts';
+import type { Failed, StorageDriver } from './driver.ts';
 import { PAGE_FORMAT } from './layers/page-header.ts';
 import type { StorageStack } from './stack.ts';
 
@@ -10,6 +10,8 @@ import type { StorageStack } from './stack.ts';
 const CANARY_BYTES = 1024;
 /** A folder of its own: a store that counts what a namespace holds before it writes there is not kept from answering. */
 const CANARY_FOLDER = 'canary';
+/** What a step that failed may have left is removed within so long. */
+const TIDY_MS = 1000;
 /** The files of one store then stand in one folder, of which nothing but its emptiness is left. */
 const CANARY_NAME = 'canary';
 
@@ -31,6 +33,7 @@ export async function tryStore(
   const back = new Uint8Array(CANARY_BYTES);
   const { largestValue } = driver.capabilities;
   let isFull = false;
+  let mayBeThere = false;
   const steps: Record<string, () => Promise<string> | string> = {
     connect: async () => {
       await driver.open(signal);
@@ -44,9 +47,11 @@ export async function tryStore(
     },
     version: () => `pages of format ${PAGE_FORMAT}`,
     write: async () => {
+      mayBeThere = true;
       const [result] = await driver.write([{ key, parts: [value] }], signal);
       // A store that is full still has values to read.
       isFull = result?.status === 'error' && result.error.kind === 'full';
+      mayBeThere = !isFull;
       return isFull ? 'it is full: what it holds is read, and nothing new is stored' : done(result, 'stored');
     },
     read: async () => {
@@ -66,10 +71,18 @@ export async function tryStore(
     const { ok, detail } = await outcome(step, driver.name);
     checks.push({ name, ok, ms: Math.round(10 * (clock.now() - began)) / 10, detail });
     if (ok && !isFull) continue;
-    if (name === 'read') await driver.remove([key], signal);
+    if (mayBeThere) await removeSoon(driver, key, clock);
     break;
   }
   return checks;
+}
+
+/** Also where the signal of all else has aborted. */
+async function removeSoon(driver: StorageDriver, key: string, clock: Clock): Promise<void> {
+  const [late, done] = [new AbortController(), new AbortController()];
+  void clock.sleep(TIDY_MS, done.signal).then(() => late.abort());
+  await driver.remove([key], late.signal);
+  done.abort();
 }
 
 async function outcome(

@@ -105,7 +105,7 @@ describe('tierkv storage stat', () => {
 
 describe('tierkv storage verify', () => {
   it('takes a backend and its options, and may leave what it finds', async () => {
-    const folder = await folderWith(...pagesOf(A, 20), damaged(page(A, 30)), damaged(page(B, 1), 0));
+    const folder = await folderWith(...pagesOf(A, 20), damaged(page(A, 30)), damaged(page(A, 31), 0));
     const file = path.join(await temporaryFolder(), 'storage.yaml');
     await writeFile(file, `path: ${folder}\nprefetch_threshold: 8\n`);
     const kept = await output('verify', 'file', '--extra-config', `@${file}`, '--keep');
@@ -123,8 +123,21 @@ describe('tierkv storage verify', () => {
     const { code, stdout } = await tierkv(['storage', 'verify', '--path', folder]);
     expect(code).toBe(1);
     expect(stdout).toContain('removed: damaged pages 0 (magic 5)');
-    expect(stdout).toContain('not finished: not one page is a page by this configuration');
+    expect(stdout).toContain(`not finished: not one page of model ${A} is a page by this configuration`);
     expect(await filesIn(folder)).toHaveLength(5);
+  });
+
+  it('of one model leaves what is damaged of others', async () => {
+    const folder = await folderWith(
+      ...pagesOf(A, 3),
+      damaged(page(A, 9)),
+      ...pagesOf(B, 3),
+      damaged(page(B, 9)),
+    );
+    const report = await json('verify', '--path', folder, '--model', B);
+    expect(report).toMatchObject({ pages: 4, removed: 1, problem: null });
+    expect(await filesIn(folder)).toHaveLength(7);
+    expect(await complaint('verify', '--path', folder, '--model', 'b')).toContain('64 hexadecimal digits');
   });
 
   it('has a folder for the file backend alone', async () => {

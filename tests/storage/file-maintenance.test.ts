@@ -1,9 +1,12 @@
-import { stat, utimes } from 'node:fs/promises';
+import { mkdir, stat, utimes } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { pagePath } from '../../src/storage/drivers/file/paths.ts';
+import { tidyFolder } from '../../src/storage/drivers/file/tidy.ts';
 import { createDriver } from '../../src/storage/factory.ts';
 import { MODELS, page, pagesOf } from './maintenance/pages.ts';
-import { has, never, read } from './support/calls.ts';
+import { has, listAll, never, read } from './support/calls.ts';
+import { replaceFileSystem, systemError } from './support/file-system-faults.ts';
 import { claimsIn, filesIn, temporaryFolder } from './support/folders.ts';
 
 const [A] = MODELS;
@@ -45,4 +48,34 @@ test('the first look makes a namespace its own: then the quota holds, and uses a
   await driver.write([{ key: page(A, 100).key, parts: [page(A, 100).value] }], never);
   await driver.close();
   expect((await filesIn(folder)).length).toBeLessThanOrEqual(13);
+});
+
+test('folders that may not be read, and those under a name that no key has, keep no other pages from being listed', async () => {
+  const folder = await filledFolder(20);
+  const [others, foreign] = [path.join(folder, 'of-others'), path.join(folder, 'lost+found')];
+  await mkdir(others);
+  await mkdir(foreign);
+  const looked: string[] = [];
+  const denied = new Set([others]);
+  replaceFileSystem((fs) => ({
+    readdir: (async (place: string, options: { withFileTypes: true }) => {
+      looked.push(place);
+      if (denied.has(place)) throw systemError('EACCES');
+      return fs.readdir(place, options);
+    }) as typeof fs.readdir,
+  }));
+  const driver = createDriver('file', { path: folder });
+  await driver.open(never);
+  expect(await listAll(driver)).toHaveLength(20);
+  expect(looked).toContain(others);
+  expect(looked).not.toContain(foreign);
+  const { failed, foreignFiles } = await tidyFolder(folder, true, never);
+  expect({ failed: failed.map(({ path: place }) => place), foreignFiles }).toEqual({
+    failed: [others],
+    foreignFiles: 0,
+  });
+  // One that may not be read at all is not an empty one.
+  denied.add(folder);
+  await expect(driver.list!(undefined, never)).rejects.toMatchObject({ code: 'storage_failed' });
+  await driver.close();
 });

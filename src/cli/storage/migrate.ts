@@ -7,12 +7,11 @@ import { failure } from '../../shared/errors.ts';
 import type { Usage } from '../../storage/driver.ts';
 import { cannotList } from '../../storage/maintenance/listing.ts';
 import { type MigrateReport, migrate } from '../../storage/maintenance/migrate.ts';
-import { isFingerprint } from '../../storage/maintenance/pages.ts';
 import { endedBadly, interruptible } from '../interrupt.ts';
 import { printJson } from './ask.ts';
 import { amount, counts, duration, PLAIN, speed, usageText } from './format.ts';
 import { type NamedStore, nameStore, withOpenStore } from './open-store.ts';
-import { type StoreFlags, withDynamicFolder } from './options.ts';
+import { type StoreFlags, withDynamicFolder, withModel } from './options.ts';
 import { WorkLine } from './work-line.ts';
 
 interface MigrateFlags extends StoreFlags {
@@ -33,7 +32,7 @@ interface Report extends MigrateReport {
 
 /** `tierkv storage migrate`: pages of one store to another, without a server. */
 export function addMigrate(storage: Command): void {
-  withDynamicFolder(
+  const command = withDynamicFolder(
     storage
       .command('migrate')
       .description('copy pages from one store to another; run again, it goes on')
@@ -42,9 +41,9 @@ export function addMigrate(storage: Command): void {
   )
     .option('--from-config <json|@file>', 'settings of the first; a file is .json, .yaml or .toml')
     .option('--to-config <json|@file>', 'settings of the second')
-    .option('--rate <size>', 'bytes in a second at most, such as 50MB (default: no bound)', parseRate)
-    .option('--model <fingerprint>', 'pages of this model alone', parseModel)
-    .option('--verify', 'read every page back after it was written')
+    .option('--rate <size>', 'bytes in a second at most, such as 50MB (default: no bound)', parseRate);
+  withModel(command)
+    .option('--verify', 'read every page back, also where it is there already')
     .option('--json', 'print JSON')
     .action(async (from: string, to: string, flags: MigrateFlags) => {
       const source = await nameStore(from, '--from-config', flags.fromConfig, flags);
@@ -64,11 +63,6 @@ function parseRate(text: string): number {
   if (bytes === undefined || bytes === 0)
     throw new InvalidArgumentError('It must be a number of bytes or a text such as 50MB, and more than 0.');
   return bytes;
-}
-
-function parseModel(text: string): string {
-  if (isFingerprint(text)) return text;
-  throw new InvalidArgumentError('It must be a fingerprint of 64 hexadecimal digits.');
 }
 
 function run(

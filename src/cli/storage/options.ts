@@ -1,7 +1,8 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { PREFETCH_POLICIES, type PrefetchPolicy } from '../../cache/prefetch-policy.ts';
 import { WRITE_POLICIES, type WritePolicy } from '../../cache/write-policy.ts';
 import { OPERATION_MODES } from '../../shared/storage-messages.ts';
+import { isFingerprint } from '../../storage/maintenance/pages.ts';
 import { number } from '../option-types.ts';
 
 /** Flags of every command that asks a server. */
@@ -44,6 +45,15 @@ export function withStore(command: Command): Command {
   return withDynamicFolder(
     command.option('--extra-config <json|@file>', 'its settings; a file is .json, .yaml or .toml'),
   );
+}
+
+export function withModel(command: Command): Command {
+  return command.option('--model <fingerprint>', 'pages of this model alone', parseModel);
+}
+
+function parseModel(text: string): string {
+  if (isFingerprint(text)) return text;
+  throw new InvalidArgumentError('It must be a fingerprint of 64 hexadecimal digits.');
 }
 
 export function withServer(command: Command): Command {

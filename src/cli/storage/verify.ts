@@ -10,12 +10,13 @@ import { endedBadly, interruptible } from '../interrupt.ts';
 import { printJson } from './ask.ts';
 import { amount, counts, duration, speed } from './format.ts';
 import { type NamedStore, nameStore, withOpenStore, withoutSecrets } from './open-store.ts';
-import { type OneStoreFlags, withStore } from './options.ts';
+import { type OneStoreFlags, withModel, withStore } from './options.ts';
 import { WorkLine } from './work-line.ts';
 
 interface VerifyFlags extends OneStoreFlags {
   path?: string;
   keep?: true;
+  model?: string;
 }
 
 interface Report extends StoreReport {
@@ -27,12 +28,11 @@ interface Report extends StoreReport {
 
 /** `tierkv storage verify`: the pages of a store, without a server. */
 export function addVerify(storage: Command): void {
-  withStore(
-    storage
-      .command('verify')
-      .description('check every stored page, and remove what is damaged or left over')
-      .argument('[backend]', 'its name', 'file'),
-  )
+  const command = storage
+    .command('verify')
+    .description('check every stored page, and remove what is damaged or left over')
+    .argument('[backend]', 'its name', 'file');
+  withModel(withStore(command))
     .option('--path <folder>', 'the folder of the file backend (default: where it keeps pages unless told)')
     .option('--keep', 'remove nothing, only report')
     .option('--json', 'print JSON')
@@ -43,7 +43,7 @@ export function addVerify(storage: Command): void {
       const named = await nameStore(backend, '--extra-config', flags.extraConfig, flags, given);
       if (!named.driver.list) throw cannotList(named.driver);
       const report = await interruptible((signal) =>
-        withoutSecrets(named, () => verify(named, flags.keep ?? false, signal)),
+        withoutSecrets(named, () => verify(named, flags, signal)),
       );
       if (flags.json) printJson(report);
       else print(report, flags.keep ?? false);
@@ -52,7 +52,7 @@ export function addVerify(storage: Command): void {
     });
 }
 
-async function verify(named: NamedStore, keep: boolean, signal: AbortSignal): Promise<Report> {
+async function verify(named: NamedStore, { keep, model }: VerifyFlags, signal: AbortSignal): Promise<Report> {
   const { backend, own } = named;
   const began = performance.now();
   const folder = backend === 'file' ? path.resolve(String(own.path ?? defaultFolder())) : undefined;
@@ -60,14 +60,13 @@ async function verify(named: NamedStore, keep: boolean, signal: AbortSignal): Pr
   const report = await withOpenStore(named, signal, async ({ store, values }) => {
     const line = new WorkLine(`verify ${backend}`);
     const onProgress = line.update.bind(line);
-    const counting = line.expect(store);
-    const checked = await verifyStore(values, { clock: systemClock, signal, keep, onProgress }).finally(() =>
-      line.end(),
-    );
+    const counting = line.expect(store, model);
+    const options = { clock: systemClock, signal, keep, model, onProgress };
+    const checked = await verifyStore(values, options).finally(() => line.end());
     await counting;
     return checked;
   });
-  const tidied = folder === undefined ? {} : { folder: await tidyFolder(folder, keep, signal) };
+  const tidied = folder === undefined ? {} : { folder: await tidyFolder(folder, keep ?? false, signal) };
   return { backend, ...report, ...tidied, milliseconds: performance.now() - began };
 }
 

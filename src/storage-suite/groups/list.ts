@@ -12,7 +12,7 @@ export const list: Cases = {
   async 'a list gives every key, over as many portions as it takes'(stores) {
     const driver = await openWithList(stores);
     expectEqual(await listAll(driver), [], 'an empty store has listed');
-    const keys = [...pageKeys(250), 'a', 'a/b', 'ab/cd/ef', 'b.c', 'zz'];
+    const keys = [...pageKeys(250), 'a', 'a/b', 'ab/cd/ef', 'b.c', 'zz', '-a', '_a'];
     await writeAll(driver, keys, bytes(3));
     expectSame(await listAll(driver), keys);
   },

@@ -13,7 +13,7 @@ export interface MigrateReport {
   /** Pages that were written to the target, and their bytes. */
   copied: number;
   bytes: number;
-  /** Pages that the target had. */
+  /** Pages that the target had; where they are verified, those of them that are good. */
   alreadyThere: number;
   /** Pages of the source that are damaged, which stay there, and how many for which reason. */
   damaged: number;
@@ -36,7 +36,7 @@ export interface MigrateOptions {
   rate?: number | undefined;
   /** The fingerprint of the one model whose pages are copied; absent copies those of all. */
   model?: string | undefined;
-  /** Whether every page is read back after it was written. */
+  /** Whether every page is read back from the target, after it was written or where it is there already. */
   verify?: boolean | undefined;
   onProgress?: (done: Readonly<MigrateProgress>) => void;
 }
@@ -46,6 +46,11 @@ interface MigrateProgress {
   pages: number;
   /** Of those that were copied. */
   bytes: number;
+}
+
+/** A page of the source, and whether the target says that it has it, which is not believed. */
+interface Wanted extends Entry {
+  isThere: boolean;
 }
 
 const PARALLEL = 16;
@@ -85,7 +90,7 @@ class Migration {
   readonly #counts = { copied: 0, bytes: 0, alreadyThere: 0, damaged: 0, gone: 0, others: 0 };
   readonly #reasons: Partial<Record<Damage, number>> = {};
   /** What failed and may do better later, by key. */
-  readonly #again = new Map<string, { entry: Entry; error: StorageError }>();
+  readonly #again = new Map<string, { entry: Wanted; error: StorageError }>();
 
   constructor(source: StorageDriver, target: StorageDriver, options: MigrateOptions) {
     this.#source = source;
@@ -101,7 +106,7 @@ class Migration {
   async run(): Promise<MigrateReport> {
     const { clock, signal } = this.#options;
     try {
-      await this.#copyAll(this.#missing());
+      await this.#bringAll(this.#wanted());
       if (this.#patience.over.aborted) this.#trouble.end(this.#patience.reason);
       for (const milliseconds of AGAIN_AFTER_MS) {
         if (this.#again.size === 0 || this.#signal.aborted) break;
@@ -109,7 +114,7 @@ class Migration {
         // Those that never come follow each other now, which says nothing of the store.
         this.#patience = new Patience(clock);
         this.#signal = AbortSignal.any([signal, this.#patience.over]);
-        await this.#copyAll([...this.#again.values()].map(({ entry }) => entry));
+        await this.#bringAll([...this.#again.values()].map(({ entry }) => entry));
       }
     } catch (error) {
       this.#trouble.end(error);
@@ -124,8 +129,8 @@ class Migration {
     };
   }
 
-  /** The pages of the source that the target does not have, as it says, or does not answer. */
-  async *#missing(): AsyncGenerator<Entry> {
+  /** The pages of the source that are not in the target, as it says, or does not answer; to be verified, all of them. */
+  async *#wanted(): AsyncGenerator<Wanted> {
     const { batch } = this.#target.capabilities;
     for await (const portion of portions(this.#source, this.#signal)) {
       const pages = portion.filter(({ key }) => this.#isWanted(key));
@@ -134,10 +139,14 @@ class Migration {
         const keys = looked.map(({ key }) => key);
         const results = await this.#target.has(keys, this.#signal);
         if (this.#signal.aborted) return;
-        const missing = looked.filter((_, at) => results[at]?.status !== 'hit');
-        this.#counts.alreadyThere += looked.length - missing.length;
-        this.#tell();
-        yield* missing;
+        const wanted = looked.map((entry, at) => ({ ...entry, isThere: results[at]?.status === 'hit' }));
+        if (this.#options.verify) yield* wanted;
+        else {
+          const missing = wanted.filter(({ isThere }) => !isThere);
+          this.#counts.alreadyThere += looked.length - missing.length;
+          this.#tell();
+          yield* missing;
+        }
       }
     }
   }
@@ -148,11 +157,11 @@ class Migration {
     return model !== undefined && (this.#options.model ?? model) === model;
   }
 
-  #copyAll(entries: AsyncIterable<Entry> | Iterable<Entry>): Promise<void> {
+  #bringAll(entries: AsyncIterable<Wanted> | Iterable<Wanted>): Promise<void> {
     return workThrough(entries, PARALLEL, async (entry) => {
       await this.#patience.ready();
       if (this.#signal.aborted) return;
-      const error = await this.#reader.read(entry, this.#signal, (outcome) => this.#copy(entry, outcome));
+      const error = await this.#bring(entry);
       // What the end of the work cut short has not failed: the next run finds it.
       if (this.#signal.aborted && error) return;
       this.#again.delete(entry.key);
@@ -162,15 +171,38 @@ class Migration {
     });
   }
 
-  /** Why a page was not copied, and may be tried again. */
-  async #copy({ key }: Entry, outcome: PageOutcome): Promise<StorageError | undefined> {
+  /** Why a page is not in the target, and may be tried again. */
+  async #bring(entry: Wanted): Promise<StorageError | undefined> {
+    const there = entry.isThere ? await this.#lookAtTarget(entry) : 'gone';
+    if (there === 'good') {
+      this.#counts.alreadyThere++;
+      return undefined;
+    }
+    if (typeof there === 'object') return there;
+    const isInTheWay = there === 'damaged';
+    return this.#reader.read(entry, this.#signal, (outcome) => this.#copy(entry.key, outcome, isInTheWay));
+  }
+
+  #lookAtTarget(entry: Entry): Promise<'good' | 'damaged' | 'gone' | StorageError> {
+    return this.#backReader.read(entry, this.#signal, (outcome) =>
+      outcome.kind === 'failed' ? outcome.error : outcome.kind,
+    );
+  }
+
+  /** @param isInTheWay whether the target has a page that is damaged */
+  async #copy(key: string, outcome: PageOutcome, isInTheWay: boolean): Promise<StorageError | undefined> {
     if (outcome.kind === 'failed') return outcome.error;
     if (outcome.kind === 'gone') {
       this.#counts.gone++;
       return undefined;
     }
     await this.#rate.take(outcome.bytes, this.#signal);
-    if (outcome.kind === 'good') return this.#write(key, outcome.parts, outcome.bytes);
+    if (outcome.kind === 'good') {
+      // A store may leave alone what is there.
+      const [removed] = isInTheWay ? await this.#target.remove([key], this.#signal) : [];
+      if (removed?.status === 'error') return removed.error;
+      return this.#write(key, outcome.parts, outcome.bytes);
+    }
     this.#counts.damaged++;
     this.#reasons[outcome.reason] = (this.#reasons[outcome.reason] ?? 0) + 1;
     return undefined;
@@ -200,11 +232,11 @@ class Migration {
     });
   }
 
-  #failed(entry: Entry, error: StorageError): void {
+  #failed(entry: Wanted, error: StorageError): void {
     const isFinal = FINAL.has(error.kind) || this.#again.size >= MOST_AGAIN;
     if (isFinal) this.#trouble.failure(entry.key, error);
     else this.#again.set(entry.key, { entry, error });
-    this.#patience.setback(error, this.#signal);
+    this.#patience.failed(error, this.#signal);
   }
 
   #tell(): void {

@@ -1,7 +1,9 @@
 import type { Clock } from '../../shared/clock.ts';
-import type { StorageError } from '../driver.ts';
+import type { StorageError, StorageErrorKind } from '../driver.ts';
 import { textOf } from './trouble.ts';
 
+/** What a store says of one page: it is there, and others may do better. */
+const ANSWERS: ReadonlySet<StorageErrorKind> = new Set<StorageErrorKind>(['denied', 'size', 'corrupt']);
 /** So many failures in a row are no accident of single pages any more. */
 const IN_A_ROW = 64;
 /** A store that is away for a moment is waited for, longer each time as long as nothing goes well. */
@@ -43,8 +45,13 @@ export class Patience {
     this.#pauses = 0;
   }
 
-  /** @param signal ends the pause that this may begin */
-  setback(error: StorageError, signal: AbortSignal): void {
+  /**
+   * A page failed.
+   *
+   * @param signal ends the pause that this may begin
+   */
+  failed(error: StorageError, signal: AbortSignal): void {
+    if (ANSWERS.has(error.kind)) return this.well();
     if (++this.#inARow % IN_A_ROW !== 0) return;
     const milliseconds = PAUSES_MS[this.#pauses++];
     if (milliseconds !== undefined) {

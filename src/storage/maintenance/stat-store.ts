@@ -74,7 +74,7 @@ export async function statStore(store: StorageDriver, options: StatOptions): Pro
       if (outcome.kind === 'failed') {
         if (both.aborted) return null;
         trouble.failure(entry.key, outcome.error);
-        patience.setback(outcome.error, both);
+        patience.failed(outcome.error, both);
         return null;
       }
       patience.well();

@@ -5,6 +5,7 @@ import { type Entry, portions } from './listing.ts';
 import { PageReader } from './page-reader.ts';
 import { modelOf } from './pages.ts';
 import { Patience } from './patience.ts';
+import { Suspects } from './suspects.ts';
 import { INTERRUPTED, type KeyProblem, Trouble } from './trouble.ts';
 import { workThrough } from './work-through.ts';
 
@@ -28,25 +29,25 @@ export interface VerifyOptions {
   clock: Clock;
   signal: AbortSignal;
   /** Whether damaged pages stay. */
-  keep?: boolean;
+  keep?: boolean | undefined;
+  /** The fingerprint of the one model whose pages are checked; absent checks those of all. */
+  model?: string | undefined;
   onProgress?: (done: { pages: number; bytes: number }) => void;
 }
 
-const PARALLEL = 16;
+/** A key of a page. */
+interface PageEntry extends Entry {
+  model: string;
+}
 
-/** What good pages look like as well when their layers were configured in another way. */
-const SUSPECT: ReadonlySet<Damage> = new Set<Damage>(['magic', 'version', 'length', 'corrupt']);
-/** So many of them, and no page that is one: it is not worth to go on. */
-const MOST_SUSPECTS = 1000;
-const ALL_SUSPECT =
-  'not one page is a page by this configuration, so nothing was removed. Is it the one they were written with?';
+const PARALLEL = 16;
 
 /**
  * Checks every page in a store and removes what is damaged, which a server would take for a miss. Servers may use the
  * store meanwhile. Never rejects: what was done until something went wrong is told.
  *
- * As long as no page was found that was written with the same format, keys and layers, nothing is removed for not being
- * one: it may be the configuration that is wrong.
+ * As long as no page of a model was found that was written with the same format, keys and layers, nothing of that model
+ * is removed for not being one: it may be the configuration that is wrong.
  *
  * @param store with every layer that changes values, and no namespace
  */
@@ -62,31 +63,31 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
   const trouble = new Trouble();
   const reader = new PageReader(store);
   const patience = new Patience(clock);
-  const enough = new AbortController();
-  const both = AbortSignal.any([signal, patience.over, enough.signal]);
-  /** Damaged pages that stay until it is known that the configuration is right; undefined from then on. */
-  let suspects: string[] | undefined = [];
+  const suspects = new Suspects();
+  const both = AbortSignal.any([signal, patience.over]);
   let bytesRead = 0;
 
-  async function* pages(): AsyncGenerator<Entry> {
+  async function* pages(): AsyncGenerator<PageEntry> {
     for await (const portion of portions(store, both)) {
       for (const entry of portion) {
         if (both.aborted) return;
-        if (modelOf(entry.key) === undefined) report.others++;
-        else yield entry;
+        const model = modelOf(entry.key);
+        if (model === undefined) report.others++;
+        else if ((options.model ?? model) === model) yield { ...entry, model };
       }
     }
   }
 
-  const check = async (entry: Entry) => {
+  const check = async (entry: PageEntry) => {
+    const { model } = entry;
     await patience.ready();
-    if (both.aborted) return;
+    if (both.aborted || suspects.isGivenUp(model)) return;
     await reader.read(entry, both, async (outcome) => {
       if (outcome.kind === 'failed') {
         // What the end of the work aborted did not fail.
         if (both.aborted) return;
         trouble.failure(entry.key, outcome.error);
-        patience.setback(outcome.error, both);
+        patience.failed(outcome.error, both);
         return;
       }
       patience.well();
@@ -94,27 +95,23 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
       report.pages++;
       bytesRead += outcome.bytes;
       onProgress?.({ pages: report.pages, bytes: bytesRead });
-      if (outcome.kind === 'good') report.goodBytes += outcome.bytes;
-      else report.reasons[outcome.reason] = (report.reasons[outcome.reason] ?? 0) + 1;
-      await removeIfDamaged(entry.key, outcome.kind === 'good' ? undefined : outcome.reason);
+      if (outcome.kind === 'good') {
+        report.goodBytes += outcome.bytes;
+        return remove(suspects.good(model));
+      }
+      const { reason } = outcome;
+      report.reasons[reason] = (report.reasons[reason] ?? 0) + 1;
+      return remove(suspects.damaged(model, entry.key, reason));
     });
   };
 
-  async function removeIfDamaged(key: string, reason: Damage | undefined): Promise<void> {
-    if (reason !== undefined && suspects && SUSPECT.has(reason)) {
-      suspects.push(key);
-      if (suspects.length === MOST_SUSPECTS) enough.abort();
-      return;
-    }
-    const held = suspects ?? [];
-    suspects = undefined;
+  async function remove(damaged: readonly string[]): Promise<void> {
     if (keep) return;
-    const damaged = reason === undefined ? held : [...held, key];
     const { batch } = store.capabilities;
-    for (let i = 0; i < damaged.length; i += batch) await remove(damaged.slice(i, i + batch));
+    for (let i = 0; i < damaged.length; i += batch) await removeBatch(damaged.slice(i, i + batch));
   }
 
-  async function remove(keys: readonly string[]): Promise<void> {
+  async function removeBatch(keys: readonly string[]): Promise<void> {
     for (const [i, result] of (await store.remove(keys, signal)).entries()) {
       if (result.status === 'removed') report.removed++;
       if (result.status === 'error' && !signal.aborted) trouble.failure(keys[i] ?? '', result.error);
@@ -127,7 +124,7 @@ export async function verifyStore(store: StorageDriver, options: VerifyOptions):
     trouble.end(error);
   }
   if (patience.over.aborted) trouble.end(patience.reason);
-  if (suspects && suspects.length > 0 && !signal.aborted) trouble.end(ALL_SUSPECT);
+  if (suspects.problem !== undefined && !signal.aborted) trouble.end(suspects.problem);
   return {
     ...report,
     failedPages: trouble.failed,

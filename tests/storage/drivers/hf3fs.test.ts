@@ -211,6 +211,19 @@ describeWithDirectIo('a mounted 3FS', () => {
     await Promise.all([one.close(), two.close()]);
   });
 
+  test('a confirmation that the service does not accept, also when it is repeated, holds up no later writes', async () => {
+    const driver = await open();
+    service.trouble = unheard('confirm_write');
+    expect(outcome(await write(driver, 'a', bytes(100)))).toBe('unreachable');
+    let refusals = 0;
+    service.trouble = async (call) =>
+      call === 'confirm_write' && refusals++ === 0 ? { status: 400, text: '' } : undefined;
+    expect(outcome(await write(driver, 'b', bytes(100)))).toBe('stored');
+    expect(outcome(await write(driver, 'a', bytes(100)))).toBe('stored');
+    expect(refusals).toBe(3);
+    await driver.close();
+  });
+
   test('a service that does not answer is left when the signal aborts, and when it is closed', async () => {
     const driver = await open();
     const release = Promise.withResolvers<undefined>();

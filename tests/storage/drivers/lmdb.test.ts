@@ -4,9 +4,11 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
+import { checkDataFile } from '../../../src/storage/drivers/lmdb/data-file.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { fillDisk, smallDisk } from '../../support/small-disk.ts';
 import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
+import { replaceFileSystem } from '../support/file-system-faults.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const MIB = 2 ** 20;
@@ -156,6 +158,44 @@ test('a data file whose end is missing is refused', async () => {
     ...REFUSAL,
     message: expect.stringContaining('(its end is missing)'),
   });
+});
+
+test('what another process writes while the end of a data file is made up for is not cut', async () => {
+  const folder = await temporaryFolder();
+  const driver = await open(folder);
+  await writeAll(driver, 0, 16, 100_000);
+  await driver.close();
+  const file = dataFile(folder);
+  const whole = (await stat(file)).size;
+  await truncate(file, whole - 16 * 4096);
+  const written = Buffer.alloc(100 * 4096, 7);
+  replaceFileSystem((fs) => ({
+    open: async (...args) => {
+      const handle = await fs.open(...args);
+      const look = handle.stat.bind(handle);
+      const stats = (async () => {
+        const before = await look();
+        if (before.size < whole) await fs.appendFile(file, written);
+        return before;
+      }) as typeof handle.stat;
+      return Object.assign(handle, { stat: stats });
+    },
+  }));
+  await checkDataFile(file);
+  const content = await readFile(file);
+  expect(content.indexOf(written)).toBe(whole - 16 * 4096);
+});
+
+test('a data file whose end was never written is as long as LMDB says before it is opened', async () => {
+  const folder = await temporaryFolder();
+  const driver = await open(folder);
+  await writeAll(driver, 0, 16, 100_000);
+  await driver.close();
+  const file = dataFile(folder);
+  const whole = (await stat(file)).size;
+  await truncate(file, whole - 16 * 4096);
+  await checkDataFile(file);
+  expect((await readFile(file)).subarray(whole - 16 * 4096)).toEqual(Buffer.alloc(16 * 4096));
 });
 
 test('a data file whose pages are overwritten fails its keys or the opening, and nothing else', async () => {

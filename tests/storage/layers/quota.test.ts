@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../src/shared/clock.ts';
 import type { StorageDriver, StorageErrorKind } from '../../../src/storage/driver.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { passThrough } from '../../../src/storage/layers/pass-through.ts';
 import { quotaLayer } from '../../../src/storage/layers/quota/quota-layer.ts';
+import { clearStore } from '../../../src/storage/maintenance/clear-store.ts';
 import { failed } from '../../../src/storage/results.ts';
-import { bytes, has, listAll, never, outcome, read, remove, write } from '../support/calls.ts';
+import { STORAGE_DEADLINES_MS, storageStack } from '../../../src/storage/stack.ts';
+import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
+import { FINGERPRINT } from '../support/layers.ts';
 
 const QUOTA = 10_000;
 const key = (i: number) => `m/${i}`;
@@ -56,6 +60,24 @@ test('other keys are neither counted nor removed', async () => {
   expect(await has(driver, 'other')).toEqual({ status: 'hit' });
   expect(await has(driver, 'canary/x')).toEqual({ status: 'hit' });
   expect(driver.usage?.()?.usedBytes).toBe(10_000);
+});
+
+test('what is cleared of all models is not counted any more', async () => {
+  const stack = storageStack(createDriver('memory', {}), {
+    clock: systemClock,
+    namespace: FINGERPRINT,
+    fingerprint: FINGERPRINT,
+    milliseconds: STORAGE_DEADLINES_MS,
+    observer: { started: () => undefined, ended: () => undefined },
+    onRejected: () => undefined,
+    layers: { quota: QUOTA },
+  });
+  await stack.store.open(never);
+  for (let i = 0; i < 5; i++) await write(stack.pages, pageKey(i), bytes(1000));
+  await write(stack.store, `${'f'.repeat(64)}/${pageKey(0)}`, bytes(1000));
+  expect(await clearStore(stack.store, 'all', never)).toMatchObject({ removed: 6, failed: 0 });
+  expect(stack.pages.usage?.()).toEqual({ usedBytes: 0, quotaBytes: QUOTA, stuckValues: 0 });
+  await stack.store.close();
 });
 
 test('a value larger than the quota is refused by its size, and nothing goes for it', async () => {

@@ -184,6 +184,17 @@ describe('a migration', () => {
     expect(writes).toHaveLength(5);
   });
 
+  it('goes on after however many pages that are encrypted with keys of others', async () => {
+    const isOfA = (_: string, key: string) => key.startsWith(A);
+    const source = failing(await storeWith(...pagesOf(A, 500), ...pagesOf(B, 10)), isOfA, 'denied');
+    expect(await run(source, await storeWith())).toMatchObject({
+      copied: 10,
+      failedPages: 500,
+      problem: null,
+      milliseconds: 0,
+    });
+  });
+
   it('reads back what it wrote where that is wanted, and does not leave what comes back damaged', async () => {
     const good = pagesOf(A, 20);
     const [source, store] = [await storeWith(...good), await storeWith()];
@@ -210,6 +221,43 @@ describe('a migration', () => {
     });
     expect(spoilt).toBe(2);
     expect(await valuesOf(store)).toEqual(expected(good));
+  });
+
+  it('believes a target that says it has a page, unless every page is verified', async () => {
+    const [source, bad] = [await storeWith(...pagesOf(A, 20)), [3, 4, 5].map((i) => damaged(page(A, i)))];
+    const [unread, torn] = [bad[0]!, damaged(page(A, 30))];
+    await source.write([{ key: torn.key, parts: [torn.value] }], never);
+    const store = await storeWith(...pagesOf(A, 10).filter((_, i) => i < 3 || i > 5), ...bad, torn);
+    const base = passThrough(store);
+    // As stores do that leave alone what is there, and hide what is encrypted with a key of others.
+    const target: StorageDriver = {
+      ...base,
+      read: async (reads, signal) => {
+        const results = await base.read(reads, signal);
+        return results.map((result, i) =>
+          reads[i]?.key === unread.key ? failed('denied', 'an unknown key') : result,
+        );
+      },
+      write: async (writes, signal) => {
+        const found = await base.has(
+          writes.map(({ key }) => key),
+          signal,
+        );
+        if (found[0]?.status === 'hit') return [{ status: 'exists' }];
+        return base.write(writes, signal);
+      },
+    };
+    expect(await run(source, target)).toMatchObject({ ...CLEAN, copied: 10, alreadyThere: 11 });
+    expect(await run(source, target, { verify: true })).toMatchObject({
+      copied: 2,
+      alreadyThere: 17,
+      damaged: 1,
+      failedPages: 1,
+      failed: [{ key: unread.key, reason: 'denied: an unknown key' }],
+      problem: null,
+    });
+    const left = new Map([...expected(pagesOf(A, 20)), ...expected([unread, torn])]);
+    expect(await valuesOf(store)).toEqual(new Map([...left].sort(([a], [b]) => (a < b ? -1 : 1))));
   });
 
   it('keeps to its rate', async () => {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { VirtualClock } from '../../../src/engine/simulated/virtual-clock.ts';
-import type { StorageDriver } from '../../../src/storage/driver.ts';
+import type { StorageDriver, StorageErrorKind } from '../../../src/storage/driver.ts';
 import { memoryDriver } from '../../../src/storage/drivers/memory.ts';
 import { encodeHeader } from '../../../src/storage/layers/page-header.ts';
 import { passThrough } from '../../../src/storage/layers/pass-through.ts';
@@ -58,9 +58,10 @@ export function withoutLengths(driver: StorageDriver): StorageDriver {
 export function failing(
   driver: StorageDriver,
   fails: (operation: 'has' | 'read' | 'write' | 'remove', key: string) => boolean,
+  kind: StorageErrorKind = 'unreachable',
 ): StorageDriver {
   const base = passThrough(driver);
-  const failure = () => failed('unreachable', 'made by the test');
+  const failure = () => failed(kind, 'made by the test');
   async function each<T, R>(
     items: readonly T[],
     isBad: (item: T) => boolean,

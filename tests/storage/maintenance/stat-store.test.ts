@@ -53,6 +53,18 @@ describe('what a store holds', () => {
     });
   });
 
+  it('is all counted, however many pages are encrypted with keys of others', async () => {
+    const stored = withoutLengths(await storeWith(...pagesOf(A, 500), ...pagesOf(B, 10)));
+    const store = failing(stored, (_, key) => key.startsWith(A), 'denied');
+    expect(await stat(store, { readFrom: store })).toMatchObject({
+      models: [
+        { model: A, pages: 500, bytes: null },
+        { model: B, pages: 10, bytes: 10 * 756 },
+      ],
+      problem: null,
+    });
+  });
+
   it('believes no lengths that are none', async () => {
     const store = await storeWith(...pagesOf(A, 4));
     const list = async () => ({

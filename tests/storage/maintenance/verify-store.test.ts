@@ -128,8 +128,35 @@ describe('pages in a store', () => {
       problem: expect.stringContaining('configuration'),
     });
     expect(await listAll(store)).toHaveLength(30);
-    await store.write([{ key: page(B, 1).key, parts: [page(B, 1).value] }], never);
+    await store.write([{ key: page(A, 100).key, parts: [page(A, 100).value] }], never);
     expect(await verify(store)).toMatchObject({ pages: 31, removed: 30, problem: null });
+  });
+
+  it('are not removed for good pages of another model, nor for ones that are damaged in another way', async () => {
+    const sealed = pagesOf(A, 30).map(({ key }, i) => ({ key, value: Buffer.alloc(100 + 30 * i, 7) }));
+    const store = await storeWith(
+      ...sealed,
+      ...pagesOf(B, 10),
+      damaged(page(B, 20), 0),
+      damaged(page(A, 40)),
+    );
+    expect(await verify(store)).toMatchObject({
+      pages: 42,
+      removed: 2,
+      problem: expect.stringContaining(`not one page of model ${A} is`),
+    });
+    expect(await listAll(store)).toHaveLength(40);
+  });
+
+  it('of one model are checked, those of others are not looked at', async () => {
+    const store = await storeWith(
+      ...pagesOf(A, 10),
+      damaged(page(A, 20)),
+      ...pagesOf(B, 3),
+      damaged(page(B, 20)),
+    );
+    expect(await verify(store, { model: B })).toMatchObject({ pages: 4, removed: 1, problem: null });
+    expect(await listAll(store)).toHaveLength(14);
   });
 
   it('are not all read when a thousand of them are none', async () => {
@@ -137,6 +164,16 @@ describe('pages in a store', () => {
     const report = await verify(await storeWith(...rubbish));
     expect(report).toMatchObject({ removed: 0, problem: expect.stringContaining('configuration') });
     expect(report.pages).toBeLessThan(1100);
+  });
+
+  it('of one model are all read, however many of another one are none', async () => {
+    const rubbish = pagesOf(A, 1500, 10).map(({ key }) => ({ key, value: Buffer.alloc(300, 7) }));
+    const store = await storeWith(...rubbish, ...pagesOf(B, 20), damaged(page(B, 30)));
+    expect(await verify(store)).toMatchObject({
+      goodBytes: 20 * 756,
+      removed: 1,
+      problem: expect.stringContaining(`of model ${A} is`),
+    });
   });
 
   it('are not all asked for in a store that answers nothing', async () => {
@@ -149,6 +186,12 @@ describe('pages in a store', () => {
     expect(report.problem).toBe('256 failures in a row, the last: unreachable: made by the test');
     expect(report.failedPages).toBeGreaterThanOrEqual(256);
     expect(asked).toBeLessThan(300);
+  });
+
+  it('are all asked for however many are encrypted with keys of others', async () => {
+    const stored = await storeWith(...pagesOf(A, 500), ...pagesOf(B, 10));
+    const store = failing(stored, (operation, key) => operation === 'read' && key.startsWith(A), 'denied');
+    expect(await verify(store)).toMatchObject({ pages: 10, failedPages: 500, problem: null });
   });
 
   it('are those that were checked until it was interrupted', async () => {

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { limiter } from '../../concurrency.ts';
 import type { Listing } from '../../driver.ts';
-import { isAbsent } from './file-errors.ts';
+import { isAbsent, isDenied } from './file-errors.ts';
 import { keyOf, walk } from './walk.ts';
 
 const PORTION = 1000;
@@ -11,7 +11,8 @@ const PARALLEL = 8;
 
 /**
  * The keys of the folders after the cursor, which is the path of the last folder that was listed. A folder is listed
- * at once, so what changes meanwhile moves no other key. Throws the system's error, or the signal's reason.
+ * at once, so what changes meanwhile moves no other key. Folders in it that are others' alone are passed over. Throws the
+ * system's error, or the signal's reason.
  */
 export async function listPages(
   root: string,
@@ -25,7 +26,11 @@ export async function listPages(
     bytes: found.map(({ bytes }) => bytes),
     next,
   });
-  for await (const { folder, files } of walk(root, throwUnlessAbsent, cursor?.split('/'))) {
+  const unreadable = (place: string, error: unknown) => {
+    const isOfOthers = isDenied(error) && place !== path.join(root);
+    if (!isAbsent(error) && !isOfOthers) throw error;
+  };
+  for await (const { folder, files } of walk(root, unreadable, cursor?.split('/'))) {
     signal.throwIfAborted();
     const look = (name: string) => limit(() => lengthOf(path.join(root, ...folder, name)));
     const pages = files.map(async (file) => {
@@ -39,16 +44,12 @@ export async function listPages(
   return split(undefined);
 }
 
-/** Undefined where it was removed meanwhile. */
+/** Undefined where it was removed meanwhile, or cannot be reached. */
 async function lengthOf(file: string): Promise<number | undefined> {
   try {
     return (await lstat(file)).size;
   } catch (error) {
-    throwUnlessAbsent(file, error);
+    if (!isAbsent(error) && !isDenied(error)) throw error;
     return undefined;
   }
-}
-
-function throwUnlessAbsent(_: string, error: unknown): void {
-  if (!isAbsent(error)) throw error;
 }

@@ -1,6 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { isKey } from '../../keys.ts';
+import { CLAIMS_FOLDER } from './claims.ts';
 import { isShard, keyOfFile } from './paths.ts';
 
 interface Folder {
@@ -11,7 +13,7 @@ interface Folder {
 }
 
 /**
- * All folders in a fixed order, each before those in it. Links are not followed.
+ * All folders that may be ours, in a fixed order, each before those in it. Links are not followed.
  *
  * @param unreadable is told of a folder that cannot be listed, which then counts as empty, unless this throws
  * @param after the folder to begin after, as an earlier walk gave it
@@ -30,12 +32,17 @@ export async function* walk(
     unreadable(place, error);
   }
   if (!after) yield { folder, files: entries.filter((entry) => !entry.isDirectory()) };
-  const inside = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const inside = entries.filter(mayBeOurs).map(({ name }) => name);
   const [first, ...rest] = after ?? [];
   for (const name of inside.sort()) {
     if (first !== undefined && name < first) continue;
     yield* walk(root, unreadable, name === first ? rest : undefined, [...folder, name]);
   }
+}
+
+/** Not `lost+found`, nor whatever else lies beside pages under a name that no key has. */
+function mayBeOurs(entry: Dirent): boolean {
+  return entry.isDirectory() && (isKey(entry.name) || entry.name === CLAIMS_FOLDER);
 }
 
 /** The key of what is in a folder of {@link walk}; undefined for what is no page. */

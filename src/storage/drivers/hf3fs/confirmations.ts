@@ -1,4 +1,4 @@
-import type { MetadataService, Outcome } from './metadata-service.ts';
+import { type MetadataService, type Outcome, ServiceError } from './metadata-service.ts';
 
 /**
  * Tells the service what became of places. Where its answer is lost, nobody knows whether it has heard: a place that is
@@ -19,7 +19,10 @@ export class Confirmations {
     this.#unanswered = undefined;
   }
 
-  /** Finds out whether the last confirmation was heard, and repeats it if it was not. Throws as the service does. */
+  /**
+   * Finds out whether the last confirmation was heard, and repeats it if it was not. One that the service does not accept
+   * is given up, as by one that was restarted with another file: it would not accept it later. Throws as the service does.
+   */
   async settle(signal: AbortSignal): Promise<void> {
     if (!this.#unanswered) return;
     const { written, released } = this.#unanswered;
@@ -32,7 +35,10 @@ export class Confirmations {
       const isNew = written.map((_, i) => known[i] === undefined);
       const others = written.filter((_, i) => !isNew[i]).map(([, index]) => index);
       const again = { written: written.filter((_, i) => isNew[i]), released: [...released, ...others] };
-      await this.confirm(again, signal);
+      await this.confirm(again, signal).catch((error) => {
+        if (!(error instanceof ServiceError) || error.isUnreachable) throw error;
+        this.#unanswered = undefined;
+      });
     }
   }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { codeOf } from '../file/file-errors.ts';
 
@@ -13,6 +14,7 @@ const LAST_PAGE_AT = 144;
 const META_BYTES = 160;
 /** Pages at the end that a transaction took and gave back are never written. */
 const NEVER_WRITTEN = 64;
+const ZEROS_TOGETHER = 1 << 20;
 
 /**
  * Looks at a data file before LMDB does, and makes up for what its end may lack. One that is absent or empty is good: it
@@ -23,7 +25,7 @@ const NEVER_WRITTEN = 64;
 export async function checkDataFile(file: string): Promise<void> {
   let handle: FileHandle;
   try {
-    handle = await open(file, 'r+');
+    handle = await open(file, constants.O_RDWR | constants.O_APPEND);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return;
     throw error;
@@ -38,9 +40,18 @@ export async function checkDataFile(file: string): Promise<void> {
     const ends = [first, second].map((meta) => (Number(meta.readBigUInt64LE(LAST_PAGE_AT)) + 1) * pageBytes);
     // After a power cut the later one may tell of pages that never came to the disk; LMDB then takes the earlier one.
     if (size < Math.min(...ends) - NEVER_WRITTEN * pageBytes) throw new Error('its end is missing');
-    if (size < Math.max(...ends)) await handle.truncate(Math.max(...ends));
+    await lengthen(handle, Math.max(...ends));
   } finally {
     await handle.close();
+  }
+}
+
+/** Another process may be writing at the end, so nothing is cut or written over: zeros are appended, and none too many. */
+async function lengthen(handle: FileHandle, end: number): Promise<void> {
+  for (;;) {
+    const { size } = await handle.stat();
+    if (size >= end) return;
+    await handle.write(Buffer.alloc(Math.min(end - size, ZEROS_TOGETHER)));
   }
 }
 

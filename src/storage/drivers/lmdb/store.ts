@@ -12,7 +12,7 @@ interface State {
   nextUse: number;
 }
 
-/** No key begins with a point. */
+/** Among the facts. No key begins with a point. */
 const STATE = '.state';
 const BLOCK_BYTES = 4096;
 /** Of LMDB before each value, and of both indexes for it. */
@@ -136,9 +136,10 @@ export class LmdbStore {
 
   /** So many keys after one, in their order, with the lengths of their values. */
   list(after: string | undefined, count: number): { keys: string[]; bytes: number[] } {
-    // The state comes before every key.
-    const start = after ?? STATE;
-    const entries = [...this.#facts.getRange({ start, exclusiveStart: true, limit: count })];
+    const begin = after === undefined ? {} : { start: after, exclusiveStart: true };
+    // One more, for the state, which is somewhere among them.
+    const all = [...this.#facts.getRange({ ...begin, limit: count + 1 })];
+    const entries = all.filter(({ key }) => key !== STATE).slice(0, count);
     return {
       keys: entries.map(({ key }) => key),
       bytes: entries.map(({ value }) => (Array.isArray(value) ? value[0] : 0)),

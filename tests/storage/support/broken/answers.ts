@@ -194,7 +194,7 @@ export const BROKEN_ANSWERS: Record<string, Broken> = {
       },
     })),
     groups: ['list', 'clear'],
-    says: /the list leaves out \d of 255 keys/,
+    says: /the list leaves out \d of 257 keys/,
   },
   'loses its place in a list when keys are removed': {
     make: broken((right) => ({
