@@ -4,17 +4,45 @@ import { failure } from '../shared/errors.ts';
 import { DEFAULT_PREFETCH, type PrefetchSettings } from './prefetch-policy.ts';
 
 /** Prefetch settings travel with those of the backend, under SGLang's names, and are taken out before it sees them. */
-const Knobs = Type.Object({
-  prefetch_threshold: Type.Optional(Type.Integer({ minimum: 1 })),
-  prefetch_timeout_base: Type.Optional(Type.Number({ minimum: 0 })),
-  prefetch_timeout_per_ki_token: Type.Optional(Type.Number({ minimum: 0 })),
-  prefetch_timeout_max: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-  /** SGLang hands it to backends that want the keys of whole prefixes; none here does. */
-  hicache_storage_pass_prefix_keys: Type.Optional(Type.Boolean()),
+export const PrefetchOptions = Type.Object({
+  prefetch_threshold: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Tokens that a prompt must miss for its prefix to be asked for.',
+      absent: `${DEFAULT_PREFETCH.threshold}`,
+    }),
+  ),
+  prefetch_timeout_base: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: "Seconds that a request waits under the prefetch policy 'timeout'.",
+      absent: `${DEFAULT_PREFETCH.timeoutBase}`,
+    }),
+  ),
+  prefetch_timeout_per_ki_token: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: 'Seconds more for every 1024 tokens that it misses.',
+      absent: `${DEFAULT_PREFETCH.timeoutPerKiToken}`,
+    }),
+  ),
+  prefetch_timeout_max: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      description: 'Seconds that it waits at most.',
+      absent: `${DEFAULT_PREFETCH.timeoutMax}`,
+    }),
+  ),
+  hicache_storage_pass_prefix_keys: Type.Optional(
+    Type.Boolean({
+      description: 'Known for configurations of SGLang; no backend here asks for whole prefixes.',
+      absent: 'false',
+    }),
+  ),
 });
-type Knobs = Static<typeof Knobs>;
+type PrefetchOptions = Static<typeof PrefetchOptions>;
 
-const knobs = Compile(Knobs);
+const validOptions = Compile(PrefetchOptions);
 
 /** What an `extra_config` means. */
 export interface StorageConfig {
@@ -34,7 +62,7 @@ export interface StorageConfig {
 export function parseStorageConfig(json: string | undefined): StorageConfig {
   const config = json === undefined || json.trim() === '' ? {} : parseObject(json);
   const entries = Object.entries(config);
-  const isKnob = ([key]: [string, unknown]) => Object.hasOwn(Knobs.properties, key);
+  const isKnob = ([key]: [string, unknown]) => Object.hasOwn(PrefetchOptions.properties, key);
   // Not by assignment: `__proto__` is a name like others, and is refused like others.
   const given = Object.fromEntries(entries.filter(isKnob));
   const backend = Object.fromEntries(entries.filter((entry) => !isKnob(entry)));
@@ -58,9 +86,9 @@ function parseObject(json: string): Record<string, unknown> {
   throw failure('storage_config', { backend: 'the storage', path: '', expected: 'must be a JSON object' });
 }
 
-function checked(given: Record<string, unknown>): Knobs {
-  if (knobs.Check(given)) return given;
-  const [error] = knobs.Errors(given);
+function checked(given: Record<string, unknown>): PrefetchOptions {
+  if (validOptions.Check(given)) return given;
+  const [error] = validOptions.Errors(given);
   const path = error?.instancePath.slice(1) ?? '';
   throw failure('storage_config', {
     backend: 'the storage',
@@ -69,7 +97,7 @@ function checked(given: Record<string, unknown>): Knobs {
   });
 }
 
-function settings(given: Knobs): Omit<PrefetchSettings, 'policy'> {
+function settings(given: PrefetchOptions): Omit<PrefetchSettings, 'policy'> {
   return {
     threshold: given.prefetch_threshold ?? DEFAULT_PREFETCH.threshold,
     timeoutBase: given.prefetch_timeout_base ?? DEFAULT_PREFETCH.timeoutBase,

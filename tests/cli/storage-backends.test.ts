@@ -23,6 +23,6 @@ it('the options of a backend are shown, and those that every backend has', async
   expect(file).toMatchObject({
     name: 'file',
     options: { properties: { max_size: {} } },
-    everyBackend: { properties: { breaker: {}, quota: {} } },
+    everyBackend: { properties: { breaker: {}, quota: {}, prefetch_threshold: {} } },
   });
 });

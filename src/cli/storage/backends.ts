@@ -1,11 +1,14 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import type { TSchema } from 'typebox';
+import { type TSchema, Type } from 'typebox';
+import { PrefetchOptions } from '../../cache/storage-config.ts';
 import { failure } from '../../shared/errors.ts';
 import { listBackends } from '../../storage/factory.ts';
 import { LayerOptions } from '../../storage/layer-options.ts';
 import { describeOptions } from '../../storage/option-texts.ts';
 import { printJson } from './ask.ts';
+
+const EVERY_BACKEND = Type.Object({ ...LayerOptions.properties, ...PrefetchOptions.properties });
 
 /** `tierkv storage backends`: what can be attached, without a server. */
 export function addBackends(storage: Command): void {
@@ -22,11 +25,11 @@ export function addBackends(storage: Command): void {
         const reason = `There is no storage backend '${name}'; known are: ${known}.`;
         throw failure('storage_unknown_backend', { reason });
       }
-      if (json) return printJson(found.map((backend) => ({ ...backend, everyBackend: LayerOptions })));
+      if (json) return printJson(found.map((backend) => ({ ...backend, everyBackend: EVERY_BACKEND })));
       if (name === undefined) return printNames(found);
       for (const { options } of found) printOptions(options);
       process.stdout.write('\nOptions of every backend:\n');
-      printOptions(LayerOptions);
+      printOptions(EVERY_BACKEND);
     });
 }
 
