@@ -3,7 +3,7 @@ import type { StorageError, WriteResult } from '../storage/driver.ts';
 import type { HostPool } from './host-pool.ts';
 import type { StorageLink } from './storage-link.ts';
 import type { NotBackedUpReason, StorageObserver } from './storage-observer.ts';
-import { tailKey, tailParts } from './tail-value.ts';
+import { tailKey, tailName, tailParts } from './tail-value.ts';
 
 /** Pages in one write call: enough to keep a store busy, few enough to free their slots soon. */
 const BATCH = 16;
@@ -76,8 +76,10 @@ export class Backups {
 
   /** Takes the page that ends with a tail, as {@link add} takes whole ones. Another tail may be stored in its place. */
   addTail(lastPageKey: string, tokens: Int32Array, slot: Int32Array): void {
-    if (this.#options.link.signal.aborted) return;
-    this.#take({ key: tailKey(lastPageKey), slot: slot[0]!, tail: tokens });
+    const { link } = this.#options;
+    const key = tailKey(lastPageKey);
+    if (link.signal.aborted || link.knows(tailName(key, tokens))) return;
+    this.#take({ key, slot: slot[0]!, tail: tokens });
     this.#pump();
   }
 
@@ -137,6 +139,7 @@ export class Backups {
         else this.#release(entry);
       } else {
         stored += this.#tokensOf(entry);
+        if (entry.tail && result.status === 'stored') link.learn(tailName(entry.key, entry.tail));
         this.#release(entry);
       }
     }

@@ -3,7 +3,7 @@ import type { ReadResult } from '../storage/driver.ts';
 import type { HostPool } from './host-pool.ts';
 import type { StorageLink } from './storage-link.ts';
 import type { StorageObserver, UnfulfilledReason } from './storage-observer.ts';
-import { TailRead } from './tail-value.ts';
+import { TailRead, tailName } from './tail-value.ts';
 
 /** Pages in one read call: small enough that what has arrived can be used when a deadline cuts the rest. */
 const BATCH = 16;
@@ -200,7 +200,10 @@ export class Prefetch {
     return () => {
       const tokens = tail.tokens(result?.status === 'hit' ? result.bytes : 0);
       const isWanted = this.#state === 'reading' && this.#placed === pages && !link.signal.aborted;
-      if (isWanted && tokens.length > 0) return placeTail(pages, tokens, slot);
+      if (isWanted && tokens.length > 0) {
+        link.learn(tailName(tail.read.key, tokens));
+        return placeTail(pages, tokens, slot);
+      }
       const settled = result?.status === 'error' ? result.settled : undefined;
       if (settled) void settled.then(() => pool.release(slot));
       else pool.release(slot);

@@ -10,9 +10,18 @@ export function tailKey(lastPageKey: string): string {
   return hash('sha256', `tail of ${lastPageKey}`, 'hex');
 }
 
+/** Which tail a value is: what is known to be stored need not be written again. */
+export function tailName(key: string, tokens: Int32Array): string {
+  return `${key} ${hash('sha256', bytesOf(tokens), 'hex')}`;
+}
+
 /** The parts of the value. They are the caller's memory. */
 export function tailParts(page: Uint8Array, tokens: Int32Array): Uint8Array[] {
-  return [page, new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)];
+  return [page, bytesOf(tokens)];
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Room for the tokens of a tail, behind a page that is the caller's. */

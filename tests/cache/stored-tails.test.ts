@@ -58,6 +58,19 @@ describe('what is less than a page', () => {
     await simulation.settle();
   });
 
+  it('is written once, as long as it stays the same', async () => {
+    const simulation = await stored('abc12');
+    const writes = () => simulation.store.keys('write').length;
+    const before = writes();
+    await cachedOf(simulation, 'abc12');
+    simulation.forget();
+    await cachedOf(simulation, 'abc12');
+    expect(writes()).toBe(before);
+    await cachedOf(simulation, 'abc13');
+    expect(writes()).toBe(before + 1);
+    await simulation.settle();
+  });
+
   it('is not used behind other pages', async () => {
     const simulation = await stored('abc12');
     expect(await cachedOf(simulation, 'abd12')).toEqual({ ...NOTHING, storage: 8 });

@@ -4,14 +4,25 @@ import { stackOf } from './stack-of.ts';
 
 /** Longer than any test, hook or import may take. */
 const STUCK_MS = 300_000;
+/** Longer than any hook may take: all tests of a file have ended then, and its process does not say so. */
+const LOST_MS = 150_000;
 const LOOK_EVERY_MS = 10_000;
+/** EX_TEMPFAIL: it is the runner that has lost a process, and not a test that is stuck, so another run tells more. */
+const LOST_CODE = 75;
+
+interface Heard {
+  time: number;
+  at: string;
+  /** Tests of the file without a result; undefined until it is known how many it has. */
+  left: number | undefined;
+}
 
 /**
  * Ends a run in which a file has said nothing for minutes, and says where it is. A test that never gives its thread back
  * cannot be ended by its time limit, and the run would wait for it without a word.
  */
 export default class StuckReporter implements Reporter {
-  readonly #heardAt = new Map<string, { time: number; at: string }>();
+  readonly #heardAt = new Map<string, Heard>();
   #heardLast = 0;
   #looking: NodeJS.Timeout | undefined;
 
@@ -29,12 +40,18 @@ export default class StuckReporter implements Reporter {
     this.#heard(file, 'its imports, or its first test');
   }
 
+  onTestModuleCollected(file: TestModule): void {
+    const heard = this.#heard(file, 'its first test');
+    heard.left = [...file.children.allTests()].length;
+  }
+
   onTestCaseReady(test: TestCase): void {
     this.#heard(test.module, test.fullName);
   }
 
   onTestCaseResult(test: TestCase): void {
-    this.#heard(test.module, `what comes after ${test.fullName}`);
+    const heard = this.#heard(test.module, `what comes after ${test.fullName}`);
+    if (heard.left !== undefined) heard.left--;
   }
 
   onTestModuleEnd(file: TestModule): void {
@@ -42,25 +59,36 @@ export default class StuckReporter implements Reporter {
     this.#heardAt.delete(file.relativeModuleId);
   }
 
-  #heard(file: TestModule, at: string): void {
+  #heard(file: TestModule, at: string): Heard {
     this.#heardLast = performance.now();
-    this.#heardAt.set(file.relativeModuleId, { time: this.#heardLast, at });
+    const { left } = this.#heardAt.get(file.relativeModuleId) ?? {};
+    const heard = { time: this.#heardLast, at, left };
+    this.#heardAt.set(file.relativeModuleId, heard);
+    return heard;
   }
 
   async #look(): Promise<void> {
-    const silentSince = performance.now() - STUCK_MS;
-    const stuck = [...this.#heardAt].filter(([, { time }]) => time < silentSince);
-    if (stuck.length === 0 && this.#heardLast > silentSince) return;
+    const now = performance.now();
+    const isLost = ({ time, left }: Heard) => left === 0 && now - time > LOST_MS;
+    const stuck = [...this.#heardAt].filter(([, heard]) => isLost(heard) || now - heard.time > STUCK_MS);
+    if (stuck.length === 0 && now - this.#heardLast < STUCK_MS) return;
     clearInterval(this.#looking);
-    if (stuck.length === 0)
-      process.stderr.write(`\nNothing from any file for ${STUCK_MS / 60_000} minutes.\n`);
+    if (stuck.length === 0) process.stderr.write('\nNothing from any file for minutes.\n');
     for (const [file, { at }] of stuck)
-      process.stderr.write(`\nNothing from ${file} for ${STUCK_MS / 60_000} minutes. It is at ${at}.\n`);
+      process.stderr.write(`\nNothing from ${file} for minutes. It is at ${at}.\n`);
     for (const worker of childrenOf(process.pid)) {
       process.stderr.write(`Process ${worker}:\n${await stackOf(worker)}\n`);
-      process.kill(worker, 'SIGKILL');
+      endNow(worker);
     }
-    process.exit(1);
+    process.exit(stuck.length > 0 && stuck.every(([, heard]) => isLost(heard)) ? LOST_CODE : 1);
+  }
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself meanwhile.
   }
 }
 
