@@ -6,6 +6,7 @@ import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messag
 import type { Wakeup } from '../shared/wakeup.ts';
 import { fits, isOver, whoComputes, whyRefused } from './admission.ts';
 import { AdmissionGate } from './admission-gate.ts';
+import { fillBatch } from './fill-batch.ts';
 import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
@@ -227,7 +228,7 @@ export class Scheduler {
     let rows: number[];
     let outcome: DecodeOutcome;
     try {
-      rows = this.#fillBatch(plan);
+      rows = fillBatch(this.#engine.batch, plan);
       outcome = await this.#engine.decode();
     } catch (error) {
       for (const { request } of plan) this.#fail(request, toFailure(error));
@@ -271,21 +272,6 @@ export class Scheduler {
       plan.reduce((sum, { tokens }) => sum + tokens, 0),
       milliseconds,
     );
-  }
-
-  /** The rows of logits, in the order of the plan; -1 where the prompt is not computed to its end. */
-  #fillBatch(plan: PlannedWork[]): number[] {
-    const { batch } = this.#engine;
-    batch.clear();
-    return plan.map(({ request, tokens }) => {
-      const end = request.computed + tokens;
-      let row = -1;
-      for (let position = request.computed; position < end; position++) {
-        const last = position === request.length - 1;
-        row = batch.add(request.prefix.token(position), position, request.sequence, last);
-      }
-      return row;
-    });
   }
 
   #sampleAll(plan: PlannedWork[], rows: number[]): void {
