@@ -158,10 +158,7 @@ describe('a migration', () => {
       const away = (operation: string) => operation === 'write' && clock.now() > 20 && clock.now() < 5000;
       const slow: StorageDriver = {
         ...passThrough(store),
-        write: async (writes, signal) => {
-          await clock.sleep(10);
-          return store.write(writes, signal);
-        },
+        write: (writes, signal) => clock.sleep(10).then(() => store.write(writes, signal)),
       };
       return storeWith(...good).then((source) =>
         migrate(source, failing(slow, away), { clock, signal: never }),
