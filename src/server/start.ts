@@ -243,21 +243,13 @@ async function loadChat(file: string | undefined, vocabulary: Vocabulary): Promi
 }
 
 function schedulerLimits(limits: Limits): SchedulerLimits {
-  const {
-    contextLength,
-    maxRunningRequests,
-    chunkedPrefillSize,
-    maxPrefillTokens,
-    mixedChunk,
-    maxQueuedRequests,
-  } = limits;
   return {
-    contextLength,
-    maxRunningRequests,
-    chunkedPrefillSize,
-    maxPrefillTokens,
-    mixedChunk,
-    maxQueuedRequests,
+    contextLength: limits.contextLength,
+    maxRunningRequests: limits.maxRunningRequests,
+    chunkedPrefillSize: limits.chunkedPrefillSize,
+    maxPrefillTokens: limits.maxPrefillTokens,
+    mixedChunk: limits.mixedChunk,
+    maxQueuedRequests: limits.maxQueuedRequests,
   };
 }
 
