@@ -48,9 +48,13 @@ export class Inspector {
     return await promise;
   }
 
-  /** The value of an expression in the process, which must be one that JSON can say. */
+  /** The value of an expression in the process, or of its promise, which must be one that JSON can say. */
   async evaluate(expression: string, signal: AbortSignal): Promise<unknown> {
-    const answer = await this.call('Runtime.evaluate', { expression, returnByValue: true }, signal);
+    const answer = await this.call(
+      'Runtime.evaluate',
+      { expression, returnByValue: true, awaitPromise: true },
+      signal,
+    );
     return (answer as { result: { value?: unknown } }).result.value;
   }
 

@@ -1,13 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Reporter, TestCase, TestModule } from 'vitest/node';
-import { stackOf } from './stack-of.ts';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Reporter, TestCase, TestModule, TestSpecification } from 'vitest/node';
+import { placeOf } from './stack-of.ts';
 
 /** Longer than any test, hook or import may take. */
 const STUCK_MS = 300_000;
 /** Longer than any hook may take: all tests of a file have ended then, and its process does not say so. */
 const LOST_MS = 150_000;
 const LOOK_EVERY_MS = 10_000;
-/** EX_TEMPFAIL: it is the runner that has lost a process, and not a test that is stuck, so another run tells more. */
+/**
+ * EX_TEMPFAIL: no test failed and no process is in code that never ends. So it is the runner that has lost a process, as
+ * vitest 5.1 sometimes does, and the files that are left can be run by themselves.
+ */
 const LOST_CODE = 75;
 
 interface Heard {
@@ -23,11 +28,15 @@ interface Heard {
  */
 export default class StuckReporter implements Reporter {
   readonly #heardAt = new Map<string, Heard>();
+  /** Files that have not ended, as the runner takes them for arguments. */
+  readonly #unfinished = new Set<string>();
+  #failed = false;
   #heardLast = 0;
   #looking: NodeJS.Timeout | undefined;
 
   // Of silence there is no event.
-  onTestRunStart(): void {
+  onTestRunStart(specifications: readonly TestSpecification[]): void {
+    for (const { moduleId } of specifications) this.#unfinished.add(path.relative(process.cwd(), moduleId));
     this.#heardLast = performance.now();
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
   }
@@ -57,6 +66,8 @@ export default class StuckReporter implements Reporter {
   onTestModuleEnd(file: TestModule): void {
     this.#heard(file, 'its end');
     this.#heardAt.delete(file.relativeModuleId);
+    this.#unfinished.delete(path.relative(process.cwd(), file.moduleId));
+    if (!file.ok()) this.#failed = true;
   }
 
   #heard(file: TestModule, at: string): Heard {
@@ -76,19 +87,33 @@ export default class StuckReporter implements Reporter {
     if (stuck.length === 0) process.stderr.write('\nNothing from any file for minutes.\n');
     for (const [file, { at }] of stuck)
       process.stderr.write(`\nNothing from ${file} for minutes. It is at ${at}.\n`);
+    let busy = false;
     for (const worker of childrenOf(process.pid)) {
-      process.stderr.write(`Process ${worker}:\n${await stackOf(worker)}\n`);
-      endNow(worker);
+      const { stack, waitsFor } = await placeOf(worker);
+      process.stderr.write(`Process ${worker} waits for ${waitsFor ?? 'no event: it is busy'}\n${stack}\n`);
+      busy ||= waitsFor === undefined;
+      await end(worker);
     }
-    process.exit(stuck.length > 0 && stuck.every(([, heard]) => isLost(heard)) ? LOST_CODE : 1);
+    process.exit(!busy && !this.#failed && this.#keepUnfinished() ? LOST_CODE : 1);
+  }
+
+  /** For who runs the rest: false when nobody asked for it. */
+  #keepUnfinished(): boolean {
+    const { TIERKV_UNFINISHED_TESTS: file } = process.env;
+    if (file) writeFileSync(file, [...this.#unfinished].join('\n'));
+    return Boolean(file);
   }
 }
 
-function endNow(pid: number): void {
+/** Resolves when it is gone: it may hold the port at which the next one is to be asked. */
+async function end(pid: number): Promise<void> {
   try {
-    process.kill(pid, 'SIGKILL');
+    for (;;) {
+      process.kill(pid, 'SIGKILL');
+      await sleep(50);
+    }
   } catch {
-    // It has ended by itself meanwhile.
+    // There is no such process any more.
   }
 }
 
