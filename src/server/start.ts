@@ -129,6 +129,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       outputs: limits.maxRunningRequests,
       pageSize: options.pageSize,
       threads: limits.threads,
+      ownsCores: options.dpSize === 1,
       kvCacheType: options.kvCacheType,
     },
     limits: schedulerLimits(limits),

@@ -24,6 +24,8 @@ const EngineOptions = Type.Object(
     outputs: Unsigned,
     pageSize: Unsigned,
     threads: Unsigned,
+    /** Whether no other rank computes on this machine. */
+    ownsCores: Type.Boolean(),
     kvCacheType: Type.Enum(['f16', 'q8_0', 'q4_0']),
   },
   strict,

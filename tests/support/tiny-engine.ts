@@ -39,6 +39,7 @@ export async function engineOptions(
     outputs: options.sequences ?? 4,
     pageSize: 16,
     threads: 1,
+    ownsCores: false,
     kvCacheType: 'f16',
     ...options,
   };

@@ -21,6 +21,7 @@ const START: ToRankMessage = {
     outputs: 4,
     pageSize: 64,
     threads: 2,
+    ownsCores: true,
     kvCacheType: 'q8_0',
   },
   limits: {

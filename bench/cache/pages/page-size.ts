@@ -33,6 +33,7 @@ async function measure(model: string, size: number, length: number, times: numbe
     outputs: 2,
     pageSize: size,
     threads: os.availableParallelism(),
+    ownsCores: true,
     kvCacheType: 'f16',
   });
   try {

@@ -49,6 +49,8 @@ export interface LlamaEngineOptions {
   /** Tokens in a page. */
   pageSize: number;
   threads: number;
+  /** Whether no other rank computes on this machine. */
+  ownsCores: boolean;
   kvCacheType: KvCacheType;
   onProgress?: (fraction: number) => void;
 }
@@ -151,7 +153,7 @@ class LlamaEngine implements Engine {
         reason: `asked for batches of ${batchTokens} tokens, it gave ${largest}`,
       });
     }
-    const threads = new ThreadPool(llama, options.threads);
+    const threads = new ThreadPool(llama, options.threads, options.ownsCores);
     llama.llama_attach_threadpool(context, threads.pointer, threads.pointer);
     return new LlamaEngine(llama, model, info, context, abortFlag, threads, { ...options, batchTokens });
   }

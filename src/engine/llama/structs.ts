@@ -80,8 +80,11 @@ const BatchStruct = koffi.struct('llama_batch', {
 
 koffi.struct('llama_sampler_chain_params', { no_perf: 'bool' });
 
+/** GGML_MAX_N_THREADS in ggml.h. */
+export const MOST_CORES = 512;
+
 const ThreadPoolParams = koffi.struct('ggml_threadpool_params', {
-  cpumask: koffi.array('bool', 512),
+  cpumask: koffi.array('bool', MOST_CORES),
   n_threads: 'int',
   prio: 'int',
   poll: 'uint32',
@@ -134,8 +137,13 @@ export interface NativeContextParams {
 /** The fields of ggml_threadpool_params that TierKV sets. */
 export interface NativeThreadPoolParams {
   n_threads: number;
-  /** 0 sleeps between graphs, 100 spins. */
+  /** 0 sleeps between graphs; every step more spins for 131,072 rounds before. */
   poll: number;
+  /** The cores that the threads may use; none is all. */
+  cpumask: boolean[];
+  /** Whether each thread has one of them for itself. */
+  strict_cpu: boolean;
+  paused: boolean;
 }
 
 export interface NativeBatch {
