@@ -1,3 +1,4 @@
+import type { MovableCells } from '../../src/cache/compaction.ts';
 import type { DeviceCells } from '../../src/cache/device-tier.ts';
 import type { PageAccess } from '../../src/engine/engine.ts';
 import { SequenceLedger } from '../../src/engine/sequence-ledger.ts';
@@ -6,7 +7,7 @@ import { SequenceLedger } from '../../src/engine/sequence-ledger.ts';
  * A device that counts cells exactly as an engine does and moves no bytes: what remains of a cache's cost on it is the
  * cache's own. A page takes one byte, so that L2 can be as large as one likes.
  */
-export class CountedDevice implements DeviceCells {
+export class CountedDevice implements DeviceCells, MovableCells {
   readonly limits: DeviceCells['limits'];
   readonly pages: PageAccess;
   readonly #ledger: SequenceLedger;
@@ -34,6 +35,10 @@ export class CountedDevice implements DeviceCells {
 
   get cellsInUse(): number {
     return this.#ledger.used;
+  }
+
+  get scatteredCells(): number {
+    return this.#ledger.scattered;
   }
 
   sequenceLength(sequence: number): number {

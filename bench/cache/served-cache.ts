@@ -62,6 +62,7 @@ export class ServedCache {
         evictionPolicy,
         writePolicy,
         unusedDeviceTokens: keepOnDevice,
+        compacts: false,
         prefetch: { ...DEFAULT_PREFETCH, policy: 'wait_complete' },
         debug: false,
       },

@@ -6,6 +6,7 @@ import type { StorageObserver } from '../controller/storage-observer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { checkedCache } from './checked-cache.ts';
+import { Compaction, type MovableCells } from './compaction.ts';
 import { type DeviceCells, DeviceTier } from './device-tier.ts';
 import type { EvictionPolicy } from './eviction.ts';
 import { Fetches } from './fetches.ts';
@@ -30,6 +31,8 @@ export interface CacheOptions {
   writePolicy: WritePolicy;
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
+  /** Whether the cells of each sequence are kept together, where L2 can help with that. */
+  compacts: boolean;
   prefetch: PrefetchSettings;
   /** Checks every invariant after every operation. */
   debug: boolean;
@@ -67,7 +70,7 @@ export interface CreatedCache {
  * @param events told which pages came into L1 and L2 and which are in neither any more
  */
 export function createCache(
-  engine: DeviceCells & Pick<Engine, 'pages'>,
+  engine: DeviceCells & MovableCells & Pick<Engine, 'pages'>,
   options: CacheOptions,
   clock: Clock,
   observer: CacheObserver,
@@ -90,8 +93,10 @@ export function createCache(
   const device = new DeviceTier(engine, tree);
   let host: HostTier | undefined;
   let storage: StorageTier | undefined;
+  let compaction: Compaction | undefined;
   if (options.hostPages > 0) {
     const pool = new HostPool(options.hostPages, pages.bytes);
+    if (options.compacts) compaction = new Compaction(engine, pages, pool);
     host = new HostTier(pool, tree, device, new PageMover(pages, pool, clock, loading.rate, observer));
     const fetches = new Fetches({
       tree,
@@ -121,7 +126,17 @@ export function createCache(
     });
   }
   const { unusedDeviceTokens } = options;
-  const parts = { tree, device, host, storage, policies, unusedDeviceTokens, computeRate, loading };
+  const parts = {
+    tree,
+    device,
+    host,
+    storage,
+    policies,
+    unusedDeviceTokens,
+    compaction,
+    computeRate,
+    loading,
+  };
   const cache = new PrefixCache(parts);
   const checked = options.debug ? checkedCache(cache, { tree, device, cells: engine, host }) : cache;
   return { cache: checked, policies, storage, pool: host?.pool, speeds };

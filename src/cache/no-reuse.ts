@@ -32,6 +32,8 @@ export class NoReuse implements RequestCache {
 
   takeIn(): void {}
 
+  tidy(): void {}
+
   expect(): Arrival {
     return ADMIT_AT_ONCE;
   }

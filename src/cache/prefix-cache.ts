@@ -1,5 +1,6 @@
 import type { Rate, Worth } from '../controller/rates.ts';
 import type { CacheReport } from '../shared/messages.ts';
+import type { Compaction } from './compaction.ts';
 import type { DeviceTier } from './device-tier.ts';
 import type { HostTier } from './host-tier.ts';
 import { type Lease, OpenLease } from './lease.ts';
@@ -20,6 +21,8 @@ export interface PrefixCacheParts {
   policies: { readonly write: WritePolicy };
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
+  /** Where attention is quicker over cells that lie together. */
+  compaction: Compaction | undefined;
   /** How quickly tokens are computed, measured here. */
   computeRate: Rate;
   /** Whether loading from L2 is worth it. */
@@ -33,6 +36,7 @@ export class PrefixCache implements RequestCache {
   readonly #host: HostTier | undefined;
   readonly #storage: StorageTier | undefined;
   readonly #parts: PrefixCacheParts;
+  readonly #filled = new Set<OpenLease>();
 
   constructor(parts: PrefixCacheParts) {
     this.#parts = parts;
@@ -59,6 +63,14 @@ export class PrefixCache implements RequestCache {
 
   takeIn(): void {
     this.#storage?.takeIn();
+  }
+
+  tidy(): void {
+    const { compaction } = this.#parts;
+    if (!compaction?.isDue) return;
+    const ways = new Map<number, Node>(this.#device.leaves);
+    for (const { sequence, node } of this.#filled) ways.set(sequence, node);
+    compaction.run(ways);
   }
 
   expect(prefix: Prefix): Arrival {
@@ -106,6 +118,7 @@ export class PrefixCache implements RequestCache {
     this.#tree.use(held.node, held.priority);
     this.#host?.offerAgain(held.node);
     this.#writeThrough(held.node);
+    this.#filled.add(held);
     return true;
   }
 
@@ -145,6 +158,7 @@ export class PrefixCache implements RequestCache {
   close(lease: Lease, computed: number): void {
     const held = open(lease);
     this.publish(lease, computed, 'tokens');
+    this.#filled.delete(held);
     this.#tree.unlock(held.node);
     this.#device.giveBack(held.sequence);
     if (this.#host) this.#device.shrink(this.#parts.unusedDeviceTokens);

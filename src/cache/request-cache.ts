@@ -15,6 +15,8 @@ export interface RequestCache {
   cachedTokens(prefix: Prefix): number;
   /** Takes in what has come from the storage; to be called between two steps. */
   takeIn(): void;
+  /** Moves what sequences hold where it came to lie among others; to be called between two steps. */
+  tidy(): void;
   /** A request arrived: begins to fetch what the storage holds of its prefix, if that is worth it. */
   expect(prefix: Prefix): Arrival;
   /** Protects what is cached of a prefix. It ends with {@link cancel}, or is filled. */

@@ -123,6 +123,7 @@ export class Scheduler {
     while (!this.#stopped) {
       this.#cache.takeIn();
       this.#dropAborted();
+      this.#cache.tidy();
       if (!this.#gate.closed) this.#admit();
       if (this.#running.length === 0 && this.#cache.idle) this.#gate.noteIdle();
       if (this.#running.length === 0) await this.#wakeup.wait();

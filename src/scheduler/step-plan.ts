@@ -21,6 +21,9 @@ export interface StepBudget {
   freeCells: number;
 }
 
+/** What a chunk would leave of the only prompt comes with it, up to this share of the chunk: a step for it costs more. */
+const REMAINDER_SHARE = 1 / 8;
+
 /**
  * Chooses what one step computes: one token for every decoding request, then prompt chunks, or one of both. Changes
  * nothing.
@@ -40,15 +43,18 @@ export function planStep(running: Iterable<Request>, budget: StepBudget): Planne
     else prefills.push(request);
   }
   if (decodes.length > budget.freeCells) return [];
-  const promptBudget = Math.min(
-    decodes.length > 0 ? budget.chunkedPrefillSize : budget.maxPrefillTokens,
-    budget.batchTokens - decodes.length,
-    budget.freeCells - decodes.length,
-  );
+  const chunk = decodes.length > 0 ? budget.chunkedPrefillSize : budget.maxPrefillTokens;
+  const most = Math.min(budget.batchTokens, budget.freeCells) - decodes.length;
+  const promptBudget = Math.min(stretched(chunk, prefills), most);
   const takesTurns = !budget.mixedChunk && decodes.length > 0;
   if (takesTurns && budget.answersNext) return decodes;
   const prompts = sharePrefill(prefills, promptBudget);
   return takesTurns && prompts.length > 0 ? prompts : [...decodes, ...prompts];
+}
+
+function stretched(chunk: number, [only, ...others]: Request[]): number {
+  if (!only || others.length > 0 || only.uncomputed > chunk * (1 + REMAINDER_SHARE)) return chunk;
+  return Math.max(chunk, only.uncomputed);
 }
 
 function sharePrefill(prefills: Request[], budget: number): PlannedWork[] {

@@ -41,6 +41,8 @@ export interface Limits {
   kvBytes: number | undefined;
   /** Memory of L2; 0 is none. */
   hostBytes: number;
+  /** Whether the cells of each sequence are kept together. */
+  compacts: boolean;
   keepOnDevice: number;
 }
 
@@ -145,6 +147,8 @@ export function deriveLimits(
     threads: asked.threads ?? defaultThreads(machine),
     kvBytes,
     hostBytes: hostBytes(asked.cache, kvBytes, machine),
+    // A GPU computes attention in another way.
+    compacts: !machine.gpu,
     keepOnDevice: Math.min(
       maxTotalTokens,
       asked.cache.keepOnDevice ??

@@ -211,6 +211,7 @@ function cacheOptions(
     evictionPolicy: options.evictionPolicy,
     writePolicy,
     unusedDeviceTokens: limits.keepOnDevice,
+    compacts: limits.compacts,
     prefetch,
     ...(options.dynamicFolder === undefined ? {} : { dynamicFolder: options.dynamicFolder }),
     events,

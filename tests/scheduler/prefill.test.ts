@@ -26,13 +26,13 @@ describe('chunked prefill', () => {
 
   it('computes at most a chunk of prompt beside a decode, and more when nothing decodes', async () => {
     const simulation = new Simulation(LIMITS);
-    simulation.submit({ id: 0, prompt: 100, maxTokens: 20, ignoreEnd: true });
+    simulation.submit({ id: 0, prompt: 110, maxTokens: 20, ignoreEnd: true });
     await simulation.steps(3);
     // The fourth step has begun without it.
     simulation.submit({ id: 1, prompt: 40, maxTokens: 20, ignoreEnd: true });
     await simulation.drain();
     const perStep = shares(simulation).map((share) => [...share.values()]);
-    expect(perStep.slice(2, 7)).toEqual([[4], [1], [1, 16], [1, 16], [1, 8]]);
+    expect(perStep.slice(2, 7)).toEqual([[14], [1], [1, 16], [1, 16], [1, 8]]);
   });
 
   it('never builds a batch beyond what the engine takes', async () => {

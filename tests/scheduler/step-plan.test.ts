@@ -45,6 +45,14 @@ describe('a step', () => {
     expect(planned([prefilling(100), prefilling(50), prefilling(10), decoding()])).toEqual([8, 0, 8, 1]);
   });
 
+  it('leaves no remainder of the only prompt that is small beside the chunk', () => {
+    expect(planned([prefilling(36)])).toEqual([36]);
+    expect(planned([prefilling(37)])).toEqual([32]);
+    expect(planned([prefilling(18), decoding()])).toEqual([18, 1]);
+    expect(planned([prefilling(36), prefilling(36)])).toEqual([32, 0]);
+    expect(planned([prefilling(36)], { freeCells: 34 })).toEqual([34]);
+  });
+
   it('serves equal prompts in order of arrival', () => {
     expect(planned([prefilling(40), prefilling(40), prefilling(40)])).toEqual([32, 0, 0]);
     expect(planned([prefilling(20), prefilling(20), prefilling(20)])).toEqual([20, 12, 0]);
@@ -104,7 +112,11 @@ describe('a step', () => {
         expect(plan.length).toBeGreaterThan(0);
         expect(sum(decodes)).toBe(decodes.length);
         expect(sum(plan)).toBeLessThanOrEqual(Math.min(limits.batchTokens, limits.freeCells));
-        const most = answers.length > 0 ? limits.chunkedPrefillSize : limits.maxPrefillTokens;
+        const chunk = answers.length > 0 ? limits.chunkedPrefillSize : limits.maxPrefillTokens;
+        const waiting = running.filter(({ decoding }) => !decoding);
+        const [only] = waiting.length === 1 ? waiting : [];
+        const comesAlong = only !== undefined && only.uncomputed <= chunk * 1.125;
+        const most = comesAlong ? Math.max(chunk, only.uncomputed) : chunk;
         expect(sum(prompts)).toBeLessThanOrEqual(most);
         for (const { request, tokens } of prompts) {
           expect(tokens).toBeGreaterThan(0);

@@ -47,6 +47,7 @@ it('a thousand attachments leave no memory, file handle, timer, task or host pag
       evictionPolicy: 'lru',
       writePolicy,
       unusedDeviceTokens: 256,
+      compacts: true,
       prefetch,
       debug: false,
     },

@@ -38,6 +38,7 @@ const START: ToRankMessage = {
     evictionPolicy: 'lru',
     writePolicy: 'write_through',
     unusedDeviceTokens: 1024,
+    compacts: true,
     prefetch: { policy: 'timeout', threshold: 256, timeoutBase: 2, timeoutPerKiToken: 0.1, timeoutMax: 30 },
     debug: false,
     events: true,

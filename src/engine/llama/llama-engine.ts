@@ -237,6 +237,10 @@ class LlamaEngine implements Engine {
     return this.#ledger.used;
   }
 
+  get scatteredCells(): number {
+    return this.#ledger.scattered;
+  }
+
   sequenceLength(sequence: number): number {
     return this.#ledger.length(sequence);
   }
