@@ -16,17 +16,21 @@ export type MovableCells = Pick<
 
 /** Of the cells in use, so many may be scattered before it is worth moving all. */
 const SCATTERED_SHARE = 0.125;
+/** Memory for copies of what L2 does not hold. */
+const COPIED_BYTES = 64 << 20;
 
 /** A sequence that is taken out and put back. */
 interface Move {
   sequence: number;
   length: number;
-  /** Its whole pages, in L2. */
-  pages: Uint8Array[];
-  /** The page that ends where the sequence does, where that is behind the last whole page. */
-  tail: Uint8Array | undefined;
   /** One that is put back before it and begins with the same cells: so many whole pages of them. */
   shared: { sequence: number; pages: number } | undefined;
+  /** Its whole pages behind those. */
+  pages: Uint8Array[];
+  /** Which of them, and of the tail, have to be copied first: where they begin. */
+  copied: { start: number; into: Uint8Array }[];
+  /** The page that ends where the sequence does, where that is behind the last whole page. */
+  tail: Uint8Array | undefined;
 }
 
 /**
@@ -38,15 +42,24 @@ interface Move {
 export class Compaction {
   readonly #cells: MovableCells;
   readonly #pages: PageAccess;
-  readonly #pool: HostPool;
-  readonly #tails: Uint8Array[] = [];
+  readonly #pool: HostPool | undefined;
+  /** Reused: no more than ever were needed at once. */
+  readonly #copies: Uint8Array[] = [];
+  readonly #mostCopies: number;
+  #copiesTaken = 0;
   /** What the engine had counted when it was last tidy. */
   #tidyAt = 0;
 
-  constructor(cells: MovableCells, pages: PageAccess, pool: HostPool) {
+  constructor(
+    cells: MovableCells,
+    pages: PageAccess,
+    pool: HostPool | undefined,
+    copiedBytes = COPIED_BYTES,
+  ) {
     this.#cells = cells;
     this.#pages = pages;
     this.#pool = pool;
+    this.#mostCopies = Math.floor(copiedBytes / pages.bytes);
   }
 
   /** Whether enough came to lie among others to move all of it. */
@@ -56,9 +69,9 @@ export class Compaction {
   }
 
   /**
-   * Takes all sequences out of their cells and puts one after the other back: whole pages from L2, which holds the same
-   * bytes, and what is behind them from a copy. Where L2 lacks a page nothing changes. Sequences of less than a page stay
-   * where they are.
+   * Takes all sequences out of their cells and puts one after the other back: pages that L2 holds, which are the same
+   * bytes, from there, and others from copies. Where these would be too many nothing changes. Sequences of less than a
+   * page stay where they are.
    *
    * @param ways the deepest node of each sequence that holds cells
    * @throws when pages that were in order cannot be put back: the sequences are lost then
@@ -68,42 +81,59 @@ export class Compaction {
     const moves = this.#plan(ways);
     // Alone nothing is among others.
     if (!moves || moves.length < 2 || !this.#fits(moves, ways)) return;
-    for (const { sequence, length, tail } of moves)
-      if (tail) this.#pages.save(sequence, length - this.#pages.tokens, [tail]);
+    for (const { sequence, copied } of moves)
+      for (const { start, into } of copied) this.#pages.save(sequence, start, [into]);
     for (const { sequence } of moves) this.#cells.truncateSequence(sequence, 0);
     for (const move of moves) this.#putBack(move);
     this.#tidyAt = this.#cells.scatteredCells;
   }
 
   #plan(ways: ReadonlyMap<number, Node>): Move[] | undefined {
+    this.#copiesTaken = 0;
     const moves: Move[] = [];
     const { tokens: pageSize } = this.#pages;
     for (const [sequence, node] of ways) {
       const length = this.#cells.sequenceLength(sequence);
       if (length < pageSize) continue;
-      const pages = this.#pagesOf(node, Math.floor(length / pageSize));
-      if (!pages) return undefined;
-      const tail = length % pageSize > 0 ? this.#tailBuffer(moves.length) : undefined;
-      moves.push({ sequence, length, pages, tail, shared: this.#sharedWith(sequence, moves) });
+      const move: Move = { sequence, length, shared: undefined, pages: [], copied: [], tail: undefined };
+      move.shared = this.#sharedWith(sequence, moves);
+      const stored = this.#storedPages(node);
+      for (let page = move.shared?.pages ?? 0; page < Math.floor(length / pageSize); page++) {
+        const bytes = stored[page] ?? this.#copy(move, page * pageSize);
+        if (!bytes) return undefined;
+        move.pages.push(bytes);
+      }
+      if (length % pageSize > 0) {
+        move.tail = this.#copy(move, length - pageSize);
+        if (!move.tail) return undefined;
+      }
+      moves.push(move);
     }
     return moves;
   }
 
-  /** The first pages of a way in L2; undefined where it does not hold all of them. */
-  #pagesOf(node: Node, count: number): Uint8Array[] | undefined {
-    const way: Node[] = [];
-    for (let at: Node | undefined = node; at?.parent; at = at.parent) if (!at.isTail) way.unshift(at);
+  /** The pages of a way that are in L2, by their number. */
+  #storedPages(node: Node): Uint8Array[] {
     const pages: Uint8Array[] = [];
-    for (const { slots, start } of way) {
-      if (pages.length * this.#pages.tokens !== start) return undefined;
-      for (const slot of slots ?? []) {
-        if (pages.length === count) break;
-        pages.push(this.#pool.page(slot));
+    for (let at: Node | undefined = node; at?.parent; at = at.parent) {
+      if (at.isTail) continue;
+      const first = at.start / this.#pages.tokens;
+      for (const [i, slot] of (at.slots ?? []).entries()) {
+        const page = this.#pool?.page(slot);
+        if (page && this.#pages.accepts(page, (first + i) * this.#pages.tokens)) pages[first + i] = page;
       }
     }
-    const right =
-      pages.length === count && pages.every((page, i) => this.#pages.accepts(page, i * this.#pages.tokens));
-    return right ? pages : undefined;
+    return pages;
+  }
+
+  /** A buffer for a page of a sequence; undefined where there would be too many. */
+  #copy(move: Move, start: number): Uint8Array | undefined {
+    if (this.#copiesTaken >= this.#mostCopies) return undefined;
+    const index = this.#copiesTaken++;
+    this.#copies[index] ??= new Uint8Array(this.#pages.bytes);
+    const into = this.#copies[index];
+    move.copied.push({ start, into });
+    return into;
   }
 
   #sharedWith(sequence: number, moves: readonly Move[]): Move['shared'] {
@@ -131,20 +161,14 @@ export class Compaction {
     return needed <= this.#cells.limits.cells;
   }
 
-  #putBack({ sequence, length, pages, tail, shared }: Move): void {
+  #putBack({ sequence, length, shared, pages, tail }: Move): void {
     const { tokens: pageSize } = this.#pages;
-    const sharedPages = shared?.pages ?? 0;
-    if (shared) this.#cells.sharePrefix(shared.sequence, sequence, sharedPages * pageSize);
-    const whole = this.#pages.restore(sequence, sharedPages * pageSize, pages.slice(sharedPages));
-    const from = pages.length * pageSize;
-    const part = tail ? this.#pages.restorePart(sequence, from, length, tail, length - pageSize) : 'done';
+    const from = (shared?.pages ?? 0) * pageSize;
+    if (shared) this.#cells.sharePrefix(shared.sequence, sequence, from);
+    const whole = this.#pages.restore(sequence, from, pages);
+    const end = from + pages.length * pageSize;
+    const part = tail ? this.#pages.restorePart(sequence, end, length, tail, length - pageSize) : 'done';
     if (whole !== 'done' || part !== 'done')
       throw new Error(`The pages of sequence ${sequence} could not be put back: ${whole}, ${part}.`);
-  }
-
-  /** Reused: one per sequence and no more than ever were needed at once. */
-  #tailBuffer(index: number): Uint8Array {
-    this.#tails[index] ??= new Uint8Array(this.#pages.bytes);
-    return this.#tails[index];
   }
 }

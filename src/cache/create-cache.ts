@@ -31,7 +31,7 @@ export interface CacheOptions {
   writePolicy: WritePolicy;
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
-  /** Whether the cells of each sequence are kept together, where L2 can help with that. */
+  /** Whether the cells of each sequence are kept together. */
   compacts: boolean;
   prefetch: PrefetchSettings;
   /** Checks every invariant after every operation. */
@@ -93,10 +93,8 @@ export function createCache(
   const device = new DeviceTier(engine, tree);
   let host: HostTier | undefined;
   let storage: StorageTier | undefined;
-  let compaction: Compaction | undefined;
   if (options.hostPages > 0) {
     const pool = new HostPool(options.hostPages, pages.bytes);
-    if (options.compacts) compaction = new Compaction(engine, pages, pool);
     host = new HostTier(pool, tree, device, new PageMover(pages, pool, clock, loading.rate, observer));
     const fetches = new Fetches({
       tree,
@@ -125,6 +123,7 @@ export function createCache(
         }),
     });
   }
+  const compaction = options.compacts ? new Compaction(engine, pages, host?.pool) : undefined;
   const { unusedDeviceTokens } = options;
   const parts = {
     tree,

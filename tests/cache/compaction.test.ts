@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { Compaction } from '../../src/cache/compaction.ts';
 import type { CacheOptions } from '../../src/cache/create-cache.ts';
+import { Node } from '../../src/cache/node.ts';
+import { SimulatedEngine } from '../../src/engine/simulated/simulated-engine.ts';
+import { systemClock } from '../../src/shared/clock.ts';
 import type { Asked } from '../support/simulation.ts';
 import { pagesOf, TieredSimulation } from './support/tiered-simulation.ts';
 
@@ -20,6 +24,25 @@ function observed(cache: Partial<CacheOptions> = {}) {
     return restore.call(pages, sequence, from, buffers);
   };
   return { simulation, engine, restores };
+}
+
+/** An engine with three sequences of ten tokens, computed in turn. */
+async function inTurn(): Promise<SimulatedEngine> {
+  const times = { msPerBatch: 0, msPerToken: 0, msPerGrammar: 0 };
+  const limits = { cells: 100, batchTokens: 10, sequences: 3, pageSize: 4, vocabularySize: 8 };
+  const engine = new SimulatedEngine({ clock: systemClock, ...limits, ...times });
+  for (let position = 0; position < 10; position++) {
+    engine.batch.clear();
+    for (const sequence of [0, 1, 2]) engine.batch.add(1, position, sequence, false);
+    await engine.decode();
+  }
+  return engine;
+}
+
+/** Ways of those sequences that L2 holds nothing of. */
+function unknownWays(): Map<number, Node> {
+  const root = new Node(undefined, 0, new Int32Array(), []);
+  return new Map([0, 1, 2].map((sequence) => [sequence, root]));
 }
 
 const LONG = { maxTokens: 40, ignoreEnd: true };
@@ -64,13 +87,36 @@ describe('answers that are generated at the same time', () => {
   });
 
   it.each([
-    ['L2 does not hold their pages', { writePolicy: 'write_back' }],
+    ['L2 holds some of their pages', { hostPages: 4 }],
+    ['L2 holds none of their pages', { writePolicy: 'write_back' }],
     ['there is no L2', { hostPages: 0 }],
-    ['nothing is gained by it', { compacts: false }],
-  ] satisfies [string, Partial<CacheOptions>][])('stay where they are where %s', async (_, cache) => {
+  ] satisfies [string, Partial<CacheOptions>][])('are put together and right where %s', async (_, cache) => {
     const { simulation, restores } = observed(cache);
     await serve(simulation, ASKED);
+    expect(new Set(restores.map(({ sequence }) => sequence)).size).toBe(3);
+  });
+
+  it('stay where they are where nothing is gained by it', async () => {
+    const { simulation, restores } = observed({ compacts: false });
+    await serve(simulation, ASKED);
     expect(restores).toEqual([]);
+  });
+
+  it('stay where they are where too much of them would have to be copied', async () => {
+    const engine = await inTurn();
+    const cells = () => [0, 1, 2].map((sequence) => [...engine.sequenceCells(sequence)]);
+    const before = cells();
+    // Two whole pages and one that ends with each sequence.
+    const [less, enough] = [8, 9].map(
+      (pages) => new Compaction(engine, engine.pages, undefined, pages * engine.pages.bytes),
+    );
+    expect(less?.isDue).toBe(true);
+    less?.run(unknownWays());
+    expect(cells()).toEqual(before);
+    expect(less?.isDue).toBe(false);
+    enough?.run(unknownWays());
+    expect(cells()).not.toEqual(before);
+    expect([0, 1, 2].map((sequence) => engine.sequenceLength(sequence))).toEqual([10, 10, 10]);
   });
 });
 
