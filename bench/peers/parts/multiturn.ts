@@ -53,12 +53,14 @@ export const memory8192 = conversations(CROWD, [
 
 /** At 256 MiB of host memory besides the context. */
 export const memory256 = conversations(CROWD, [
+  llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 256'),
   llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 256'),
   tierkv('TierKV', `${EIGHT_K} --hicache-size 0.268 ${FILES}`),
 ]);
 
 /** Without any besides the context: what TierKV has as L2 it has less as L1. */
 export const memory0 = conversations(CROWD, [
+  llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 0'),
   llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 0'),
   tierkv('TierKV', `--max-total-tokens 5120 --context-length 5120 --hicache-size 0.0756 ${FILES}`),
 ]);
