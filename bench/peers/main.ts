@@ -13,6 +13,7 @@ import { ensureLlamaCpp } from './llama-cpp.ts';
 import type { Part } from './part.ts';
 import { behind } from './parts/behind.ts';
 import { fanout } from './parts/fanout.ts';
+import { longdoc } from './parts/longdoc.ts';
 import { memory0, memory256, memory8192, sharedSystem } from './parts/multiturn.ts';
 import { restart } from './parts/restart.ts';
 import { situations } from './parts/situations.ts';
@@ -28,6 +29,7 @@ const PARTS: Record<string, Part> = {
   'memory-0': memory0,
   restart,
   situations,
+  longdoc,
   behind,
 };
 

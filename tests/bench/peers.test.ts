@@ -2,6 +2,7 @@ import { parseArgsStringToArgv } from 'string-argv';
 import { describe, expect, test } from 'vitest';
 import { missingTools } from '../../bench/peers/missing-tools.ts';
 import { fanout } from '../../bench/peers/parts/fanout.ts';
+import { longdoc } from '../../bench/peers/parts/longdoc.ts';
 import { restart } from '../../bench/peers/parts/restart.ts';
 import { commandLine, FILES, llamaServer, shownCommand, tierkv } from '../../bench/peers/peer.ts';
 import type { BenchReport, Phase } from '../../src/bench/report.ts';
@@ -117,5 +118,16 @@ describe('tables', () => {
     const shown = restart.show(reports);
     expect(shown).toContain('8 conversations of 4096 tokens:');
     expect(row(shown, 'a')).toEqual(['2000', '300', '310', '1.03', '1', '512', '510']);
+  });
+
+  test('of reuse: beside the last server', () => {
+    const phase = { ...nothing, name: 'later questions', promptTokens: 1000, leastTokens: 200 };
+    const slow = { ...phase, computedTokens: 900, promptTokensPerSecond: 400 };
+    const quick = { ...phase, computedTokens: 200, promptTokensPerSecond: 1600 };
+    const shown = longdoc.show([report({}, { a: [slow], b: [quick] })]);
+    expect(row(shown, 'a')).toEqual(['–', '–', '–', '–', '–', '–']);
+    const later = shown.slice(shown.indexOf('The later questions'));
+    expect(row(later, 'a')).toEqual(['10 %', '80 %', '400', '0.25', '–', '–']);
+    expect(row(later, 'b')).toEqual(['80 %', '80 %', '1600', '1', '–', '–']);
   });
 });

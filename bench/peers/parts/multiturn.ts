@@ -1,6 +1,7 @@
 import type { Call, Part } from '../part.ts';
 import { FILES, llamaServer, type Peer, tierkv } from '../peer.ts';
-import { commands, figure, ratio, reusable, reused, serverTable, share } from '../rows.ts';
+import { reuseTable } from '../reuse-table.ts';
+import { commands } from '../rows.ts';
 
 const PHASE = 'all turns';
 const EIGHT_K = '--max-total-tokens 8192 --context-length 8192';
@@ -12,23 +13,7 @@ function conversations(options: string, peers: readonly Peer[]): Part {
     rounds: 1,
     calls: [call],
     show: (reports) =>
-      reports
-        .flatMap((report) => {
-          const to = report.servers.at(-1)?.label ?? '';
-          const of = (phase: { promptTokensPerSecond: number | null }) => phase.promptTokensPerSecond;
-          return [
-            serverTable(report, [
-              share(PHASE, 'of the prompts reused', reused),
-              share(PHASE, 'reusable', reusable),
-              figure(PHASE, 'prompt tokens/s', of),
-              ratio(report, { phase: PHASE, head: 'of TierKV', of, to }),
-              figure(PHASE, 'first token p50, ms', (phase) => phase.ttft?.p50, 0),
-              figure(PHASE, 'p99, ms', (phase) => phase.ttft?.p99, 0),
-            ]),
-            commands(report),
-          ];
-        })
-        .join('\n\n'),
+      reports.flatMap((report) => [reuseTable(report, PHASE), commands(report)]).join('\n\n'),
   };
 }
 
