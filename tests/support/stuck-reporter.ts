@@ -6,20 +6,13 @@ import { placeOf } from './stack-of.ts';
 
 /** Longer than any test, hook or import may take. */
 const STUCK_MS = 300_000;
-/** Longer than any hook may take: all tests of a file have ended then, and its process does not say so. */
-const LOST_MS = 150_000;
 const LOOK_EVERY_MS = 10_000;
-/**
- * EX_TEMPFAIL: no test failed and no process is in code that never ends. So it is the runner that has lost a process, as
- * vitest 5.1 sometimes does, and the files that are left can be run by themselves.
- */
-const LOST_CODE = 75;
+/** EX_TEMPFAIL: no test failed and no process is in code that never ends, so what is left can be run by itself. */
+const WAITS_CODE = 75;
 
 interface Heard {
   time: number;
   at: string;
-  /** Tests of the file without a result; undefined until it is known how many it has. */
-  left: number | undefined;
 }
 
 /**
@@ -36,7 +29,7 @@ export default class StuckReporter implements Reporter {
 
   // Of silence there is no event.
   onTestRunStart(specifications: readonly TestSpecification[]): void {
-    for (const { moduleId } of specifications) this.#unfinished.add(path.relative(process.cwd(), moduleId));
+    for (const file of specifications) this.#unfinished.add(nameOf(file));
     this.#heardLast = performance.now();
     this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
   }
@@ -50,8 +43,7 @@ export default class StuckReporter implements Reporter {
   }
 
   onTestModuleCollected(file: TestModule): void {
-    const heard = this.#heard(file, 'its first test');
-    heard.left = [...file.children.allTests()].length;
+    this.#heard(file, 'its first test');
   }
 
   onTestCaseReady(test: TestCase): void {
@@ -59,29 +51,25 @@ export default class StuckReporter implements Reporter {
   }
 
   onTestCaseResult(test: TestCase): void {
-    const heard = this.#heard(test.module, `what comes after ${test.fullName}`);
-    if (heard.left !== undefined) heard.left--;
+    this.#heard(test.module, `what comes after ${test.fullName}`);
   }
 
   onTestModuleEnd(file: TestModule): void {
-    this.#heard(file, 'its end');
-    this.#heardAt.delete(file.relativeModuleId);
-    this.#unfinished.delete(path.relative(process.cwd(), file.moduleId));
+    this.#heardLast = performance.now();
+    this.#heardAt.delete(nameOf(file));
+    this.#unfinished.delete(nameOf(file));
     if (!file.ok()) this.#failed = true;
   }
 
-  #heard(file: TestModule, at: string): Heard {
+  /** What is told of tests can come after the end of their file. */
+  #heard(file: TestModule, at: string): void {
     this.#heardLast = performance.now();
-    const { left } = this.#heardAt.get(file.relativeModuleId) ?? {};
-    const heard = { time: this.#heardLast, at, left };
-    this.#heardAt.set(file.relativeModuleId, heard);
-    return heard;
+    if (this.#unfinished.has(nameOf(file))) this.#heardAt.set(nameOf(file), { time: this.#heardLast, at });
   }
 
   async #look(): Promise<void> {
     const now = performance.now();
-    const isLost = ({ time, left }: Heard) => left === 0 && now - time > LOST_MS;
-    const stuck = [...this.#heardAt].filter(([, heard]) => isLost(heard) || now - heard.time > STUCK_MS);
+    const stuck = [...this.#heardAt].filter(([, { time }]) => now - time > STUCK_MS);
     if (stuck.length === 0 && now - this.#heardLast < STUCK_MS) return;
     clearInterval(this.#looking);
     if (stuck.length === 0) process.stderr.write('\nNothing from any file for minutes.\n');
@@ -94,7 +82,7 @@ export default class StuckReporter implements Reporter {
       busy ||= waitsFor === undefined;
       await end(worker);
     }
-    process.exit(!busy && !this.#failed && this.#keepUnfinished() ? LOST_CODE : 1);
+    process.exit(!busy && !this.#failed && this.#keepUnfinished() ? WAITS_CODE : 1);
   }
 
   /** For who runs the rest: false when nobody asked for it. */
@@ -103,6 +91,11 @@ export default class StuckReporter implements Reporter {
     if (file) writeFileSync(file, [...this.#unfinished].join('\n'));
     return Boolean(file);
   }
+}
+
+/** As the runner takes it for an argument. */
+function nameOf({ moduleId }: { moduleId: string }): string {
+  return path.relative(process.cwd(), moduleId);
 }
 
 /** Resolves when it is gone: it may hold the port at which the next one is to be asked. */
