@@ -38,7 +38,7 @@ export class ThreadPool {
     params.poll = POLL;
     const cores = usableCores();
     const callersCore = ownsCores && threads > 1 && threads === cores.length ? cores.at(-1) : undefined;
-    if (callersCore !== undefined) {
+    if (callersCore !== undefined && callersCore < MOST_CORES) {
       // The library gives them out in order, and the last one to the thread that calls it.
       params.cpumask = Array.from({ length: MOST_CORES }, (_, core) => cores.includes(core));
       params.strict_cpu = true;
