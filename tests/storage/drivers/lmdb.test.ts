@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
@@ -12,6 +12,7 @@ import { replaceFileSystem } from '../support/file-system-faults.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const MIB = 2 ** 20;
+const REFUSAL = { code: 'storage_failed' };
 
 async function open(folder: string, options: object = {}): Promise<StorageDriver> {
   const driver = createDriver('lmdb', { path: folder, max_size: '16MiB', ...options });
@@ -104,6 +105,42 @@ test('drivers of one process share an environment, also while one of them writes
   await two.close();
 });
 
+test('a driver opens and closes at any moment of what another of its process writes there', async () => {
+  const folder = await temporaryFolder();
+  const one = await open(folder);
+  let opened = 0;
+  const writing = (async () => {
+    for (let i = 0; opened < 20; i++)
+      expect(await write(one, `model/${i}`, bytes(100_000))).toEqual({ status: 'stored' });
+  })();
+  const link = path.join(await temporaryFolder(), 'link');
+  await symlink(folder, link);
+  for (; opened < 20; opened++) {
+    const two = await open(opened % 2 ? folder : link);
+    await write(two, 'model/two', bytes(opened));
+    await two.close();
+  }
+  await writing;
+  expect((await read(one, 'model/two')).value).toEqual(bytes(19));
+  await one.close();
+});
+
+test('a data file is refused that came in the place of one in use', async () => {
+  const folder = await temporaryFolder();
+  const driver = await open(folder);
+  await write(driver, 'model/a', bytes(10));
+  await unlink(dataFile(folder));
+  await expect(open(folder)).rejects.toMatchObject({
+    ...REFUSAL,
+    message: expect.stringContaining('(it is not the file that is in use here'),
+  });
+  expect((await read(driver, 'model/a')).value).toEqual(bytes(10));
+  await driver.close();
+  const next = await open(folder);
+  expect(await has(next, 'model/a')).toEqual({ status: 'miss' });
+  await next.close();
+});
+
 test('processes that are killed at any time leave a good environment within its quota', async () => {
   const folder = await temporaryFolder();
   const program = path.join(import.meta.dirname, '..', 'support', 'endless-lmdb-writer.ts');
@@ -129,8 +166,6 @@ test('processes that are killed at any time leave a good environment within its 
   expect((await stat(dataFile(folder))).size).toBeLessThanOrEqual(16 * MIB);
   await driver.close();
 });
-
-const REFUSAL = { code: 'storage_failed' };
 
 test.each<[string, string | Buffer]>([
   ['a text', 'not a database\n'.repeat(1000)],
@@ -241,6 +276,21 @@ test.for(['16MiB', '3MiB'])(
     await driver.close();
   },
 );
+
+test('closing ends also while the disk is full', async ({ skip }) => {
+  const disk = await smallDisk('12m');
+  if (disk === undefined) return skip('this process may not mount');
+  const folder = path.join(disk, 'lmdb');
+  const driver = await open(folder);
+  await write(driver, 'model/a', bytes(100_000));
+  const other = await fillDisk(disk);
+  expect(outcome(await write(driver, 'model/b', Buffer.alloc(2 * MIB)))).toBe('full');
+  await driver.close();
+  await truncate(other, 0);
+  const again = await open(folder);
+  expect((await read(again, 'model/a', MIB)).value).toEqual(bytes(100_000));
+  await again.close();
+});
 
 test('a quota of nothing is refused', () => {
   expect(() => createDriver('lmdb', { max_size: 0 })).toThrow("'max_size' must be more than 0");

@@ -1,11 +1,10 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { failure } from '../../../shared/errors.ts';
 import { totalBytes } from '../../buffers.ts';
 import { CallGate } from '../../call-gate.ts';
-import { limiter } from '../../concurrency.ts';
 import { bytesOf } from '../../config.ts';
 import type {
   HasResult,
@@ -20,8 +19,8 @@ import type {
 } from '../../driver.ts';
 import { keyed } from '../../keys.ts';
 import { hitWith } from '../../results.ts';
-import { FILE_MODE, makeFolder } from '../file/folders.ts';
-import { checkDataFile } from './data-file.ts';
+import { makeFolder } from '../file/folders.ts';
+import { closeEnvironment, type LmdbEnvironment, openEnvironment } from './environment.ts';
 import { failedBy, reasonOf } from './lmdb-errors.ts';
 import { folderOf, type LmdbOptions } from './options.ts';
 import { LmdbStore } from './store.ts';
@@ -34,6 +33,11 @@ const PREFETCHED = 8;
 const USES_TOGETHER = 1024;
 const LIST_PORTION = 1000;
 
+interface Opened {
+  environment: LmdbEnvironment;
+  store: LmdbStore;
+}
+
 /** Values in an LMDB environment, within a quota; the least recently used go first. Several processes may use it. */
 export class LmdbDriver implements StorageDriver {
   readonly name = 'lmdb';
@@ -41,9 +45,7 @@ export class LmdbDriver implements StorageDriver {
 
   readonly #options: LmdbOptions;
   readonly #gate = new CallGate({ failedBy });
-  /** Transactions that wait in lmdb would be carried out in one turn of this thread, however many they are. */
-  readonly #writing = limiter(1);
-  #opening: Promise<LmdbStore> | undefined;
+  #opening: Promise<Opened> | undefined;
   #store: LmdbStore | undefined;
 
   /** Throws `storage_config` for a quota of nothing. */
@@ -56,7 +58,7 @@ export class LmdbDriver implements StorageDriver {
   async open(): Promise<void> {
     this.#opening = this.#openStore();
     try {
-      const store = await this.#opening;
+      const { store } = await this.#opening;
       // Closed meanwhile, which closes the store.
       if (this.#gate.closing.aborted) throw new Error('It was closed.');
       this.#store = store;
@@ -68,12 +70,13 @@ export class LmdbDriver implements StorageDriver {
 
   async close(): Promise<void> {
     await this.#gate.close();
-    const store = await this.#opening?.catch(() => undefined);
+    const opened = await this.#opening?.catch(() => undefined);
     this.#opening = undefined;
     this.#store = undefined;
+    if (!opened) return;
     // Uses that cannot be written down are lost, which costs an order.
-    await store?.writeUses().catch(() => undefined);
-    await store?.close().catch(() => undefined);
+    await opened.store.writeUses().catch(() => undefined);
+    await closeEnvironment(opened.environment).catch(() => undefined);
   }
 
   has(keys: readonly string[], signal: AbortSignal): Promise<HasResult[]> {
@@ -102,7 +105,7 @@ export class LmdbDriver implements StorageDriver {
         bytes = 0;
         await setImmediate();
       }
-      if (store.touchedCount >= USES_TOGETHER) void this.#writeUses(store);
+      if (store.touchedCount >= USES_TOGETHER) void store.writeUses().catch(() => undefined);
       return results;
     });
   }
@@ -111,8 +114,7 @@ export class LmdbDriver implements StorageDriver {
     return this.#batch(writes, signal, async (good, store, both) => {
       const results: WriteResult[] = [];
       for (const portion of portions(good, store.transactionBytes)) {
-        const written = await this.#writing(async () => store.put(portion), both);
-        results.push(...written);
+        results.push(...(await store.put(portion, both)));
         // A transaction that is short enough ends within this turn.
         await setImmediate();
       }
@@ -122,7 +124,10 @@ export class LmdbDriver implements StorageDriver {
 
   remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
     return this.#batch(keys.map(keyed), signal, (good, store, both) =>
-      this.#writing(async () => store.remove(good.map(({ key }) => key)), both),
+      store.remove(
+        good.map(({ key }) => key),
+        both,
+      ),
     );
   }
 
@@ -145,34 +150,24 @@ export class LmdbDriver implements StorageDriver {
     return { usedBytes, quotaBytes: bytesOf(this.#options.max_size), stuckValues: 0 };
   }
 
-  async #openStore(): Promise<LmdbStore> {
+  async #openStore(): Promise<Opened> {
     const folder = folderOf(this.#options);
-    const file = path.join(folder, DATA_FILE);
+    let file: string;
     try {
       await makeFolder(folder);
       await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+      file = path.join(await realpath(folder), DATA_FILE);
     } catch (error) {
       throw new Error(`the folder cannot be used: check 'path' (${reasonOf(error)})`, { cause: error });
     }
-    const { open } = await import('lmdb');
-    let store: LmdbStore | undefined;
+    let environment: LmdbEnvironment | undefined;
     try {
-      await checkDataFile(file);
-      // The mode is missing in lmdb's types.
-      const mode: object = { permissionsMode: FILE_MODE };
-      const root = open<Buffer, string>({
-        ...mode,
-        path: file,
-        noSubdir: true,
-        encoding: 'binary',
-        // It makes a promise that nobody can get, and that is rejected when a commit fails.
-        eventTurnBatching: false,
-      });
-      store = new LmdbStore(root, file, bytesOf(this.#options.max_size));
-      while (!(await store.enforce())) this.#gate.closing.throwIfAborted();
-      return store;
+      environment = await openEnvironment(file);
+      const store = new LmdbStore(environment, bytesOf(this.#options.max_size));
+      while (!(await store.enforce(this.#gate.closing)));
+      return { environment, store };
     } catch (error) {
-      await store?.close().catch(() => undefined);
+      if (environment) await closeEnvironment(environment).catch(() => undefined);
       const reason = `${DATA_FILE} cannot be opened: remove it, or check 'path' (${reasonOf(error)})`;
       throw new Error(reason, { cause: error });
     }
@@ -195,14 +190,6 @@ export class LmdbDriver implements StorageDriver {
     const result = hitWith(value, read);
     if (result.status === 'hit') store.touch(read.key);
     return result;
-  }
-
-  /** Not before the calls that wait. Never rejects. */
-  #writeUses(store: LmdbStore): Promise<void> {
-    return this.#writing(async () => {
-      // Closing writes them itself.
-      if (this.#gate.isOpen && store.touchedCount >= USES_TOGETHER) await store.writeUses();
-    }).catch(() => undefined);
   }
 }
 

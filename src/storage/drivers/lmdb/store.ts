@@ -1,16 +1,9 @@
 import { stat } from 'node:fs/promises';
-import type { Database, RootDatabase } from 'lmdb';
 import { gather, totalBytes } from '../../buffers.ts';
+import { unlessAborted } from '../../concurrency.ts';
 import type { RemoveResult, Write, WriteResult } from '../../driver.ts';
 import { failed } from '../../results.ts';
-
-/** What is known of a value: its length, and its place in the order of use. */
-type Fact = [bytes: number, use: number];
-interface State {
-  usedBytes: number;
-  /** The next place in the order of use. */
-  nextUse: number;
-}
+import type { Fact, LmdbEnvironment, State } from './environment.ts';
 
 /** Among the facts. No key begins with a point. */
 const STATE = '.state';
@@ -30,16 +23,11 @@ const MOST_IN_TRANSACTION = 4 << 20;
 const EVICTED_TOGETHER = 16;
 
 /**
- * Values, what is known of each, and the order of their use, in one environment. Whatever is changed is changed in one
- * transaction, so that all of it holds for every process on the environment, whenever one of them is killed.
+ * The values of an environment within a quota. Whatever is changed is changed in one transaction, so that all of it holds
+ * for every process on the environment, whenever one of them is killed.
  */
 export class LmdbStore {
-  readonly #root: RootDatabase<Buffer, string>;
-  readonly #values: Database<Buffer, string>;
-  readonly #facts: Database<Fact | State, string>;
-  /** Keys by their place in the order of use, the least recently used first. */
-  readonly #uses: Database<string, number>;
-  readonly #file: string;
+  readonly #environment: LmdbEnvironment;
   readonly #maxBytes: number;
   /** Of values, as they are counted. */
   readonly #mostBytes: number;
@@ -47,19 +35,17 @@ export class LmdbStore {
   readonly transactionBytes: number;
   /** Used since that was last written down. */
   #touched = new Set<string>();
-  /** Whether the last transaction was. */
-  #isCommitted = false;
+  #writingUses: Promise<void> | undefined;
   // LMDB takes a value in one piece: its parts are put together here, where it copies them from at once.
   #scratch = Buffer.alloc(0);
 
-  /** @param maxBytes what the data file may grow to */
-  constructor(root: RootDatabase<Buffer, string>, file: string, maxBytes: number) {
-    this.#root = root;
-    this.#file = file;
+  /**
+   * @param environment this store's, until it is closed
+   * @param maxBytes what the data file may grow to
+   */
+  constructor(environment: LmdbEnvironment, maxBytes: number) {
+    this.#environment = environment;
     this.#maxBytes = maxBytes;
-    this.#values = root.openDB('values', { encoding: 'binary' });
-    this.#facts = root.openDB('facts', { encoding: 'json' });
-    this.#uses = root.openDB('uses', { encoding: 'string' });
     this.#mostBytes = Math.floor(FOR_VALUES * maxBytes);
     this.transactionBytes = Math.min(MOST_IN_TRANSACTION, Math.floor(FOR_TRANSACTION * maxBytes));
   }
@@ -75,23 +61,23 @@ export class LmdbStore {
 
   /** Lets the next look see what was committed since, here or by another process. */
   refresh(): void {
-    this.#root.resetReadTxn();
+    this.#environment.refresh();
   }
 
   has(key: string): boolean {
-    return this.#facts.doesExist(key);
+    return this.#environment.facts.doesExist(key);
   }
 
   /** Brings values into memory, on another thread, so that to look at them does not wait for the disk. */
   prefetch(keys: string[]): Promise<void> {
-    return this.#values.prefetch(keys);
+    return this.#environment.values.prefetch(keys);
   }
 
   /** A value, valid until the next one is asked for. */
   get(key: string): Uint8Array | undefined {
-    const found = this.#values.getBinaryFast(key);
+    const found = this.#environment.values.getBinaryFast(key);
     // Its own length is that of the memory in which lmdb gives every value.
-    return found && new Uint8Array(found.buffer, found.byteOffset, lastSize(this.#values));
+    return found && new Uint8Array(found.buffer, found.byteOffset, lastSize(this.#environment.values));
   }
 
   /** It was used. Written down with the next write, or by {@link writeUses}. */
@@ -103,42 +89,46 @@ export class LmdbStore {
     return this.#touched.size;
   }
 
-  writeUses(): Promise<void> {
-    return this.#change(() => undefined);
+  async writeUses(): Promise<void> {
+    if (this.#touched.size === 0) return;
+    this.#writingUses ??= this.#change(() => undefined).finally(() => (this.#writingUses = undefined));
+    await this.#writingUses;
   }
 
   /** Writes some values at once: few, since this thread copies them all. */
-  async put(writes: readonly Write[]): Promise<WriteResult[]> {
-    // Pages that were given back are used again once that has come to the disk. Until then the file would grow.
-    const { size } = await stat(this.#file);
-    // After a commit that failed, lmdb's promise of a flush is never kept.
-    if (this.#isCommitted && size > NEARLY_FULL * this.#maxBytes) await this.#root.flushed;
-    return this.#change((state) => {
+  put(writes: readonly Write[], signal: AbortSignal): Promise<WriteResult[]> {
+    const work = (state: State) => {
       // The state that a killed process was looking at is never needed again; it would keep the file growing.
-      this.#root.readerCheck();
+      this.#environment.forgetDeadReaders();
       return writes.map((write) => this.#putOne(write, state));
+    };
+    return this.#change(work, signal, async () => {
+      // Pages that were given back are used again once that has come to the disk. Until then the file would grow.
+      const { size } = await stat(this.#environment.file);
+      if (size > NEARLY_FULL * this.#maxBytes) await unlessAborted(this.#environment.flushed, signal);
     });
   }
 
-  remove(keys: readonly string[]): Promise<RemoveResult[]> {
-    return this.#change((state) =>
-      keys.map((key) => ({ status: this.#forget(key, state) ? 'removed' : 'miss' })),
+  remove(keys: readonly string[], signal: AbortSignal): Promise<RemoveResult[]> {
+    return this.#change(
+      (state) => keys.map((key) => ({ status: this.#forget(key, state) ? 'removed' : 'miss' })),
+      signal,
     );
   }
 
   /** Removes some of what is beyond the quota. Whether that was all of it. */
-  enforce(): Promise<boolean> {
+  enforce(signal: AbortSignal): Promise<boolean> {
     return this.#change((state) => {
       this.#evictOldest(state, 0, EVICTED_TOGETHER);
       return state.usedBytes <= this.#mostBytes;
-    });
+    }, signal);
   }
 
   /** So many keys after one, in their order, with the lengths of their values. */
   list(after: string | undefined, count: number): { keys: string[]; bytes: number[] } {
     const begin = after === undefined ? {} : { start: after, exclusiveStart: true };
     // One more, for the state, which is somewhere among them.
-    const all = [...this.#facts.getRange({ ...begin, limit: count + 1 })];
+    const all = [...this.#environment.facts.getRange({ ...begin, limit: count + 1 })];
     const entries = all.filter(({ key }) => key !== STATE).slice(0, count);
     return {
       keys: entries.map(({ key }) => key),
@@ -146,40 +136,27 @@ export class LmdbStore {
     };
   }
 
-  async close(): Promise<void> {
-    await this.#root.close();
-  }
-
-  async #change<T>(work: (state: State) => T): Promise<T> {
-    const done = this.#root.transaction(() => {
+  #change<T>(work: (state: State) => T, signal?: AbortSignal, before?: () => Promise<void>): Promise<T> {
+    const change = () => {
       const state = this.#state();
       try {
         this.#writeTouched(state);
         return work(state);
       } finally {
         // What was done before something failed is committed, too.
-        this.#facts.put(STATE, state);
+        this.#environment.facts.put(STATE, state);
       }
-    });
-    try {
-      const result = await done;
-      this.#isCommitted = true;
-      return result;
-    } catch (error) {
-      this.#isCommitted = false;
-      // A commit that failed has a promise in its error, which is rejected with the reason.
-      if (error instanceof Error && 'commitError' in error) await error.commitError;
-      throw error;
-    }
+    };
+    return this.#environment.transaction(change, signal, before);
   }
 
   #state(): State {
-    const state = this.#facts.get(STATE);
+    const state = this.#environment.facts.get(STATE);
     return state === undefined || Array.isArray(state) ? { usedBytes: 0, nextUse: 1 } : state;
   }
 
   #fact(key: string): Fact | undefined {
-    const fact = this.#facts.get(key);
+    const fact = this.#environment.facts.get(key);
     return Array.isArray(fact) ? fact : undefined;
   }
 
@@ -197,25 +174,25 @@ export class LmdbStore {
     if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafeSlow(bytes);
     const value = this.#scratch.subarray(0, bytes);
     gather(parts, value);
-    this.#values.put(key, value);
+    this.#environment.values.put(key, value);
     state.usedBytes += size;
     this.#use(key, [bytes, 0], state);
     return { status: 'stored' };
   }
 
   #use(key: string, [bytes, before]: Fact, state: State): void {
-    if (before > 0) this.#uses.remove(before);
+    if (before > 0) this.#environment.uses.remove(before);
     const use = state.nextUse++;
-    this.#facts.put(key, [bytes, use]);
-    this.#uses.put(use, key);
+    this.#environment.facts.put(key, [bytes, use]);
+    this.#environment.uses.put(use, key);
   }
 
   #forget(key: string, state: State): boolean {
     const fact = this.#fact(key);
     if (!fact) return false;
-    this.#values.remove(key);
-    this.#uses.remove(fact[1]);
-    this.#facts.remove(key);
+    this.#environment.values.remove(key);
+    this.#environment.uses.remove(fact[1]);
+    this.#environment.facts.remove(key);
     state.usedBytes -= LmdbStore.bytesOnDisk(fact[0]);
     return true;
   }
@@ -224,12 +201,12 @@ export class LmdbStore {
   #evictOldest(state: State, bytes: number, most = Number.POSITIVE_INFINITY): void {
     let left = most;
     while (left > 0 && state.usedBytes + bytes > this.#mostBytes) {
-      const oldest = [...this.#uses.getRange({ limit: Math.min(left, EVICTED_TOGETHER) })];
+      const oldest = [...this.#environment.uses.getRange({ limit: Math.min(left, EVICTED_TOGETHER) })];
       if (oldest.length === 0) return;
       for (const { key: use, value: key } of oldest) {
         if (state.usedBytes + bytes <= this.#mostBytes) return;
         left--;
-        if (!this.#forget(key, state)) this.#uses.remove(use);
+        if (!this.#forget(key, state)) this.#environment.uses.remove(use);
       }
     }
   }
@@ -244,6 +221,6 @@ export class LmdbStore {
   }
 }
 
-function lastSize(database: Database<Buffer, string>): number {
-  return (database as unknown as { lastSize: number }).lastSize;
+function lastSize(database: object): number {
+  return (database as { lastSize: number }).lastSize;
 }
