@@ -19,7 +19,10 @@ interface Moment {
   written: number;
 }
 
-/** What a server at saturation takes of memory, minute after minute, while prompts come back from files. */
+/**
+ * What a server at saturation takes of memory, minute after minute. Half of the prompts come back from files; the others
+ * are always new, so that the store is full after some minutes and gives up the oldest.
+ */
 export async function measureSoak({ quick, modelPath, say }: Settings): Promise<Measured> {
   const minutes = quick ? 1 : 30;
   const minuteMs = quick ? 1000 : 60_000;
@@ -47,17 +50,13 @@ export async function measureSoak({ quick, modelPath, say }: Settings): Promise<
         say(JSON.stringify(moments.at(-1)));
       };
       await note(0);
-      const load = new Load(url, {
-        streams: 16,
-        promptTokens: quick ? 64 : 256,
-        answerTokens: 16,
-        prompts: 96,
-      });
+      const shape = { streams: 8, promptTokens: quick ? 64 : 256, answerTokens: 16 };
+      const loads = [96, Number.POSITIVE_INFINITY].map((prompts) => new Load(url, { ...shape, prompts }));
       for (let minute = 1; minute <= minutes; minute++) {
         await sleep(minuteMs);
         await note(minute);
       }
-      await load.stop();
+      await Promise.all(loads.map((load) => load.stop()));
       const fromStorage = await metric(url, 'tierkv_cached_tokens_total', 'source="storage"');
       const markdown = table(
         ['minute', 'requests', 'written, MiB', 'server, MiB', 'rank, MiB'],

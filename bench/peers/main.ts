@@ -15,6 +15,8 @@ import { behind } from './parts/behind.ts';
 import { fanout } from './parts/fanout.ts';
 import { longdoc } from './parts/longdoc.ts';
 import { memory0, memory256, memory8192, sharedSystem } from './parts/multiturn.ts';
+import { openloop } from './parts/openloop.ts';
+import { replay } from './parts/replay.ts';
 import { restart } from './parts/restart.ts';
 import { situations } from './parts/situations.ts';
 import { steady } from './parts/steady.ts';
@@ -30,6 +32,8 @@ const PARTS: Record<string, Part> = {
   restart,
   situations,
   longdoc,
+  replay,
+  openloop,
   behind,
 };
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { missingTools } from '../../bench/peers/missing-tools.ts';
 import { fanout } from '../../bench/peers/parts/fanout.ts';
 import { longdoc } from '../../bench/peers/parts/longdoc.ts';
+import { openloop } from '../../bench/peers/parts/openloop.ts';
 import { restart } from '../../bench/peers/parts/restart.ts';
 import { commandLine, FILES, llamaServer, shownCommand, tierkv } from '../../bench/peers/peer.ts';
 import type { BenchReport, Phase } from '../../src/bench/report.ts';
@@ -129,5 +130,23 @@ describe('tables', () => {
     const later = shown.slice(shown.indexOf('The later questions'));
     expect(row(later, 'a')).toEqual(['10 %', '80 %', '400', '0.25', '–', '–']);
     expect(row(later, 'b')).toEqual(['80 %', '80 %', '1600', '1', '–', '–']);
+  });
+
+  test('of rates: the median of the rounds, and nothing where none held', () => {
+    const run = (label: string, rate?: number): BenchReport['runs'][number] => ({
+      label,
+      round: 1,
+      exactTokens: true,
+      problem: null,
+      lastLines: [],
+      peakMemoryBytes: null,
+      phases: [],
+      findings: rate === undefined ? {} : { 'sustained requests per second': rate },
+    });
+    const runs = [run('a', 1), run('b', 2), run('a', 3), run('b', 8), run('a', 2), run('b', 4), run('c')];
+    const shown = openloop.show([{ ...report({}, { a: [], c: [], b: [] }), runs }]);
+    expect(row(shown, 'a')).toEqual(['2', '0.5']);
+    expect(row(shown, 'c')).toEqual(['–', '–']);
+    expect(row(shown, 'b')).toEqual(['4', '1']);
   });
 });

@@ -1,12 +1,12 @@
 import { systemClock } from '../../shared/clock.ts';
 import { atMost } from '../at-most.ts';
-import { BLOCK, readTrace, type TraceRequest } from '../trace/trace.ts';
+import { BLOCK, readTrace, SAMPLE_TRACE, type TraceRequest } from '../trace/trace.ts';
 import { waitUntil } from '../wait-until.ts';
 import type { Bench, Workload } from '../workload.ts';
 
 export interface ReplayOptions {
-  /** A file. */
-  trace: string;
+  /** A file; undefined for the sample. */
+  trace?: string;
   /** The first requests alone. */
   limit: number;
   /** What all lengths are multiplied with. */
@@ -22,7 +22,7 @@ export const replay: Workload<ReplayOptions> = {
   name: 'replay',
   about: "the prompts of a trace in Mooncake's form",
   async run(bench, { trace, limit, scale, speed, parallel }) {
-    const requests = (await readTrace(trace)).slice(0, limit);
+    const requests = (await readTrace(trace ?? SAMPLE_TRACE)).slice(0, limit);
     bench.expect(requests.length);
     const part = bench.part('all requests');
     const ask = (request: TraceRequest) => part.ask(scaled(bench, request, scale));

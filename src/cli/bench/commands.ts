@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SAMPLE_TRACE } from '../../bench/trace/trace.ts';
 import type { Workload } from '../../bench/workload.ts';
 import { type FanoutOptions, fanout } from '../../bench/workloads/fanout.ts';
 import { type LongdocOptions, longdoc } from '../../bench/workloads/longdoc.ts';
@@ -62,8 +61,7 @@ export function addBench(program: Command): void {
     .option('--limit <n>', 'the first requests alone', some, 100)
     .option('--scale <n>', 'what all lengths are multiplied with', positive, 0.03125)
     .option('--speed <n>', "follow the trace's clock, so many times faster (default: do not)", positive)
-    .option('--parallel <n>', 'requests at once, without --speed', some, 4)
-    .setOptionValue('trace', SAMPLE_TRACE);
+    .option('--parallel <n>', 'requests at once, without --speed', some, 4);
   add<LongdocOptions>(longdoc)
     .option('--documents <n>', 'documents', some, 8)
     .option('--document-length <n>', 'a document', some, 2048)
