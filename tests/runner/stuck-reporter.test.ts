@@ -3,7 +3,7 @@ import type { TestCase, TestModule, TestSpecification } from 'vitest/node';
 import StuckReporter from '../support/stuck-reporter.ts';
 
 const name = 'tests/a.test.ts';
-const file = { moduleId: `${process.cwd()}/${name}`, relativeModuleId: name, ok: () => true };
+const file = { moduleId: `${process.cwd()}/${name}`, relativeModuleId: name };
 const module = file as unknown as TestModule;
 const test = { module, fullName: 'one' } as unknown as TestCase;
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reporter, TestCase, TestModule, TestSpecification } from 'vitest/node';
@@ -7,8 +7,6 @@ import { placeOf } from './stack-of.ts';
 /** Longer than any test, hook or import may take. */
 const STUCK_MS = 300_000;
 const LOOK_EVERY_MS = 10_000;
-/** EX_TEMPFAIL: no test failed and no process is in code that never ends, so what is left can be run by itself. */
-const WAITS_CODE = 75;
 
 interface Heard {
   time: number;
@@ -21,9 +19,7 @@ interface Heard {
  */
 export default class StuckReporter implements Reporter {
   readonly #heardAt = new Map<string, Heard>();
-  /** Files that have not ended, as the runner takes them for arguments. */
   readonly #unfinished = new Set<string>();
-  #failed = false;
   #heardLast = 0;
   #looking: NodeJS.Timeout | undefined;
 
@@ -58,7 +54,6 @@ export default class StuckReporter implements Reporter {
     this.#heardLast = performance.now();
     this.#heardAt.delete(nameOf(file));
     this.#unfinished.delete(nameOf(file));
-    if (!file.ok()) this.#failed = true;
   }
 
   /** What is told of tests can come after the end of their file. */
@@ -75,25 +70,17 @@ export default class StuckReporter implements Reporter {
     if (stuck.length === 0) process.stderr.write('\nNothing from any file for minutes.\n');
     for (const [file, { at }] of stuck)
       process.stderr.write(`\nNothing from ${file} for minutes. It is at ${at}.\n`);
-    let busy = false;
     for (const worker of childrenOf(process.pid)) {
       const { stack, waitsFor } = await placeOf(worker);
-      process.stderr.write(`Process ${worker} waits for ${waitsFor ?? 'no event: it is busy'}\n${stack}\n`);
-      busy ||= waitsFor === undefined;
+      process.stderr.write(
+        `Process ${worker} waits for ${waitsFor ?? 'no event: it computes, or stands in native code'}\n${stack}\n`,
+      );
       await end(worker);
     }
-    process.exit(!busy && !this.#failed && this.#keepUnfinished() ? WAITS_CODE : 1);
-  }
-
-  /** For who runs the rest: false when nobody asked for it. */
-  #keepUnfinished(): boolean {
-    const { TIERKV_UNFINISHED_TESTS: file } = process.env;
-    if (file) writeFileSync(file, [...this.#unfinished].join('\n'));
-    return Boolean(file);
+    process.exit(1);
   }
 }
 
-/** As the runner takes it for an argument. */
 function nameOf({ moduleId }: { moduleId: string }): string {
   return path.relative(process.cwd(), moduleId);
 }
