@@ -12,6 +12,7 @@ function restarted(history: number, clients: number): Call {
     options: `--clients ${clients} --rounds 1 ${lengths}`.split(' '),
     peers: [
       llamaServer('defaults', ''),
+      llamaServer('a slot for each', `-np ${clients} -c 20480`),
       tierkv('TierKV', `--max-total-tokens 16384 --context-length 8192 --hicache-size 1 ${FILES}`),
     ],
   };

@@ -12,6 +12,7 @@ export const situations: Part = {
       options: ['--system-length', '256', '--turn-length', '64', '--output-length', '16'],
       peers: [
         llamaServer('defaults', ''),
+        llamaServer('8 slots', '-np 8 -c 32768'),
         tierkv('TierKV', `--max-total-tokens 16384 --context-length 8192 ${FILES}`),
       ],
     },
