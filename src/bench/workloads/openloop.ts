@@ -31,13 +31,16 @@ export const openloop: Workload<OpenloopOptions> = {
   async run(bench, options) {
     const { rate, ttftBound } = options;
     if (ttftBound === undefined) {
-      await attempt(bench, options, rate);
+      await attempt(bench, options, rate, nameOf(rate));
       return;
     }
     const holds = async (tried: number) => {
       const enough = Math.ceil((tried * LASTING * ttftBound) / 1000);
-      const requests = Math.max(options.requests, enough);
-      return (await attempt(bench, { ...options, requests }, tried)) <= ttftBound;
+      const lasting = { ...options, requests: Math.max(options.requests, enough) };
+      const name = nameOf(tried);
+      if ((await attempt(bench, lasting, tried, name)) <= ttftBound) return true;
+      // A server that has a cache for each of its places fills them in the first try.
+      return (await attempt(bench, lasting, tried, `${name}, again`)) <= ttftBound;
     };
     const sustained = await highestRate(rate, holds);
     bench.found('sustained requests per second', rounded(sustained, 3));
@@ -70,11 +73,14 @@ export async function highestRate(first: number, holds: (rate: number) => Promis
   return good ?? 0;
 }
 
+function nameOf(rate: number): string {
+  return `${rounded(rate, 3)} requests/s`;
+}
+
 /** P99 of the first token in milliseconds; infinite when a request failed. */
-async function attempt(bench: Bench, options: OpenloopOptions, rate: number): Promise<number> {
+async function attempt(bench: Bench, options: OpenloopOptions, rate: number, name: string): Promise<number> {
   const { requests, promptLength, outputLength, systemLength } = options;
   bench.expect(requests);
-  const name = `${rounded(rate, 3)} requests/s`;
   const part = bench.part(name);
   const system = bench.text('system', systemLength);
   const began = systemClock.now();
