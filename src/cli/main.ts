@@ -28,6 +28,11 @@ addDoctor(program);
 addStorage(program);
 addBench(program);
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads, such as `head`, may have enough.
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

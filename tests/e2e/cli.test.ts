@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,7 +7,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureModel } from '../../src/models/store.ts';
 import { tierkv } from '../support/command.ts';
-import { startServer } from '../support/server.ts';
+import { MAIN, NODE, startServer } from '../support/server.ts';
 
 /** What is wrong, in its one line on stderr. */
 async function complaint(flags: readonly string[], environment?: NodeJS.ProcessEnv): Promise<string> {
@@ -174,4 +176,14 @@ describe('the command', () => {
     const report = JSON.parse((await tierkv(['doctor', '--gpu', 'off', '--json'])).stdout) as object;
     expect(report).toMatchObject({ problems: [], cores: expect.any(Number), library: { kind: 'off' } });
   });
+});
+
+it('ends without a word when the reader of its output has enough', async () => {
+  const child = spawn(NODE, [MAIN, 'storage', 'backends', 'redis']);
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [code] = await once(child, 'close');
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
 });

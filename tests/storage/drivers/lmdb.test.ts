@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { checkDataFile } from '../../../src/storage/drivers/lmdb/data-file.ts';
+import { closeEnvironment, openEnvironment } from '../../../src/storage/drivers/lmdb/environment.ts';
 import { createDriver } from '../../../src/storage/factory.ts';
 import { fillDisk, smallDisk } from '../../support/small-disk.ts';
 import { bytes, has, listAll, never, outcome, pageKey, read, remove, write } from '../support/calls.ts';
@@ -123,6 +124,15 @@ test('a driver opens and closes at any moment of what another of its process wri
   await writing;
   expect((await read(one, 'model/two')).value).toEqual(bytes(19));
   await one.close();
+});
+
+test('closing waits for a transaction that nobody waits for', async () => {
+  const environment = await openEnvironment(dataFile(await temporaryFolder()));
+  const happened: string[] = [];
+  const work = () => void happened.push('carried out');
+  void environment.transaction(work).then(() => happened.push('committed'));
+  await closeEnvironment(environment);
+  expect(happened).toEqual(['carried out', 'committed']);
 });
 
 test('a data file is refused that came in the place of one in use', async () => {

@@ -56,6 +56,12 @@ export class LmdbEnvironment {
     return this.#flushed;
   }
 
+  /** Resolves when the transactions that were asked for have ended and are on the disk; never, if the disk refuses. */
+  async settled(): Promise<void> {
+    await this.#turn(async () => undefined);
+    await this.#flushed;
+  }
+
   /**
    * Carries out the work in one transaction, which is committed in any case. Throws what the work does, or why the commit
    * failed.
@@ -136,7 +142,7 @@ export function openEnvironment(file: string): Promise<LmdbEnvironment> {
 export async function closeEnvironment(environment: LmdbEnvironment): Promise<void> {
   environment.users--;
   if (environment.users > 0) return;
-  await environment.flushed;
+  await environment.settled();
   await lock(environment.file, async () => {
     // It may have been opened again meanwhile, and closed.
     if (environment.users > 0 || opened.get(environment.file) !== environment) return;
