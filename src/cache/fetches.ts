@@ -77,7 +77,7 @@ export class Fetches {
   }
 
   expect(prefix: Prefix): Arrival {
-    if (!this.#link || !this.#missingPages(prefix, 0)) return ADMIT_AT_ONCE;
+    if (!this.#link) return ADMIT_AT_ONCE;
     const arrival: WaitingArrival = new WaitingArrival({
       prefix,
       tree: this.#options.tree,

@@ -45,6 +45,8 @@ export interface RequestCache {
 export interface Arrival {
   /** Whether the request may be admitted: nothing is being fetched for it that its policy waits for. */
   ready(): boolean;
+  /** Begins to fetch again what L1 and L2 held when it last looked and hold no more; whether the request waits for that. */
+  asksAgain(): boolean;
   /** The request was admitted or is not wanted any more. Whoever fetches only for it stops. */
   leave(): void;
   /** How many tokens of a range, both ends multiples of pages or the prefix' end, were fetched for this request. */
@@ -54,6 +56,7 @@ export interface Arrival {
 /** Of a request that waits for no storage. */
 export const ADMIT_AT_ONCE: Arrival = {
   ready: () => true,
+  asksAgain: () => false,
   leave: () => undefined,
   fetchedTokens: () => 0,
 };

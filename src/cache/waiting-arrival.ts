@@ -22,16 +22,18 @@ interface WaitingArrivalOptions {
   onLeave: () => void;
 }
 
-/** One request that may wait for the storage. No page is asked for twice for it. */
+/** One request that may wait for the storage. What was asked for and did not come is not asked for again, while nothing leaves. */
 export class WaitingArrival implements Arrival {
   readonly #options: WaitingArrivalOptions;
-  readonly #timer = new AbortController();
-  readonly #fetched: PageRange[] = [];
+  #timer = new AbortController();
+  #fetched: PageRange[] = [];
   /** Positions of the tokens that have come as a tail. */
   #tailStart = 0;
   #tailEnd = 0;
   /** Leading pages that were asked for, or needed not be. */
   #asked = 0;
+  /** Leading pages that were there when it last looked. */
+  #known = 0;
   #waiting = false;
   #left = false;
   /** Milliseconds; undefined before the first fetch. */
@@ -76,19 +78,48 @@ export class WaitingArrival implements Arrival {
     this.#options.onLeave();
   }
 
+  asksAgain(): boolean {
+    const { prefix, tree } = this.#options;
+    if (this.#left || this.#waiting) return false;
+    const { pages } = tree.find(prefix, this.#known);
+    if (pages === this.#known) return false;
+    this.#forgetFrom(pages);
+    this.#timer.abort();
+    this.#timer = new AbortController();
+    this.#patience = undefined;
+    this.#late = false;
+    this.#asked = 0;
+    this.advance();
+    return !this.ready();
+  }
+
   /** Goes on to the next fetch, if there is one. */
   advance(): void {
     if (this.#left) return;
-    const { join, settings, tree, clock, onProgress } = this.#options;
+    const { join, prefix, tree } = this.#options;
     const range = join(this.#asked);
     this.#waiting = range !== undefined;
+    this.#known = tree.find(prefix).pages;
     if (!range) return;
     this.#asked = range.to;
-    if (this.#patience !== undefined) return;
-    this.#patience = patience(settings, (range.to - range.from) * tree.pageSize);
+    if (this.#patience === undefined) this.#beginToWait((range.to - range.from) * tree.pageSize);
+  }
+
+  /** What stood behind so many pages has left. */
+  #forgetFrom(pages: number): void {
+    const left = this.#fetched.filter(({ from }) => from < pages);
+    this.#fetched = left.map(({ from, to }) => ({ from, to: Math.min(to, pages) }));
+    this.#tailEnd = 0;
+  }
+
+  #beginToWait(tokens: number): void {
+    const { settings, clock, onProgress } = this.#options;
+    const { signal } = this.#timer;
+    this.#patience = patience(settings, tokens);
     if (this.#patience === 0) this.#late = true;
     else if (this.#patience < Number.POSITIVE_INFINITY)
-      void clock.sleep(this.#patience, this.#timer.signal).then(() => {
+      void clock.sleep(this.#patience, signal).then(() => {
+        if (signal.aborted) return;
         this.#late = true;
         onProgress();
       });
@@ -100,6 +131,7 @@ export class WaitingArrival implements Arrival {
     const end = prefix === own ? to : Math.min(to, own.commonPages(prefix));
     if (this.#left || end <= from) return;
     this.#fetched.push({ from, to: end });
+    this.#known = Math.max(this.#known, end);
     this.#keep(tree.splitAt(tree.find(own, end), own));
   }
 

@@ -207,6 +207,7 @@ export class Scheduler {
     const missing = this.#cache.missingCells(lease);
     if (
       !fits(request, missing, this.#running, this.#cache.availableCells) ||
+      request.arrival.asksAgain() ||
       !this.#cache.fill(lease, request.arrival)
     ) {
       this.#cache.cancel(lease);

@@ -126,6 +126,39 @@ describe('a request that waits for the storage', () => {
     await simulation.settle();
   });
 
+  it.each([
+    ['all that it needs', 'abcd1'],
+    ['a part of it', 'abcdef1'],
+  ])('fetches again what leaves L2 before it has its turn: when L2 held %s', async (_, letters) => {
+    const cache = { unusedDeviceTokens: 0 };
+    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
+    await simulation.stored('abcd');
+    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
+    // Only one request runs at a time, and the two before it need all of L2.
+    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
+    await simulation.steps(2);
+    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    const told = simulation.submit({ id: 3, prompt: pagesOf(letters), maxTokens: 1 });
+    await simulation.drain();
+    expect(told.started).toEqual([{ device: 0, host: 0, storage: 16 }]);
+    await simulation.settle();
+  });
+
+  it('is computed when what left L2 before its turn has left the storage, too', async () => {
+    const cache = { unusedDeviceTokens: 0 };
+    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
+    await simulation.stored('abcd');
+    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
+    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
+    await simulation.steps(2);
+    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    const told = simulation.submit({ id: 3, prompt: pagesOf('abcd1'), maxTokens: 1 });
+    simulation.store.plan = (operation) => (operation === 'has' ? 'miss' : undefined);
+    await simulation.drain();
+    expect(told.started).toEqual([{ device: 0, host: 0, storage: 0 }]);
+    await simulation.settle();
+  });
+
   it('S6: is answered by computing when reads hang, which never take more than half of L2', async () => {
     const prompts = ['abcd', 'efgh', 'ijkl', 'mnop', 'qrst'];
     const simulation = new TieredSimulation({ cells: 24, hostPages: 16 });

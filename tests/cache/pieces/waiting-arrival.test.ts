@@ -11,9 +11,11 @@ const settings = (some: Partial<PrefetchSettings>): PrefetchSettings => ({ ...DE
 /** One that waits for pages 0 to 4 of a prompt. */
 function waiting(clock: Clock, some: Partial<PrefetchSettings>) {
   const events = { progress: 0, left: 0, asked: [] as number[] };
+  const prefix = new Prefix(new Int32Array(16), '', 4);
+  const tree = new RadixTree(4, 'lru');
   const arrival = new WaitingArrival({
-    prefix: new Prefix(new Int32Array(16), '', 4),
-    tree: new RadixTree(4, 'lru'),
+    prefix,
+    tree,
     clock,
     settings: settings(some),
     join: (asked) => {
@@ -24,7 +26,18 @@ function waiting(clock: Clock, some: Partial<PrefetchSettings>) {
     onLeave: () => events.left++,
   });
   arrival.advance();
-  return { arrival, events };
+  /** Its pages come to L2. */
+  const arrive = () => {
+    const node = tree.add(tree.root(''), prefix, 0, 4);
+    if (node) tree.putOnHost(node, new Int32Array(4));
+    arrival.arrived(prefix, 0, 4);
+    arrival.advance();
+    return () => {
+      arrival.unlock();
+      if (node) tree.takeOffHost(node);
+    };
+  };
+  return { arrival, events, arrive };
 }
 
 describe('patience', () => {
@@ -95,5 +108,36 @@ describe('a request that waits for a fetch', () => {
     arrival.leave();
     arrival.leave();
     expect([clock.sleepers, events.left]).toEqual([0, 1]);
+  });
+
+  it('asks again for what has left, with patience of its own, and counts it once', async () => {
+    const clock = new VirtualClock();
+    const { arrival, events, arrive } = waiting(clock, {
+      policy: 'timeout',
+      timeoutBase: 1,
+      timeoutPerKiToken: 0,
+    });
+    const leave = arrive();
+    await clock.advance(5000);
+    expect([arrival.asksAgain(), arrival.kept.length]).toEqual([false, 1]);
+    leave();
+    expect([arrival.asksAgain(), arrival.ready(), events.asked]).toEqual([true, false, [0, 4, 0]]);
+    await clock.advance(999);
+    expect(arrival.ready()).toBe(false);
+    arrive();
+    expect([arrival.ready(), arrival.asksAgain(), arrival.fetchedTokens(0, 16)]).toEqual([true, false, 16]);
+    expect(arrival.kept.map(([, pages]) => pages)).toEqual([4]);
+    arrival.leave();
+  });
+
+  it('asks again no more when it was late for what it asked again for', async () => {
+    const clock = new VirtualClock();
+    const { arrival, arrive } = waiting(clock, { policy: 'timeout', timeoutBase: 1, timeoutPerKiToken: 0 });
+    arrive()();
+    expect(arrival.asksAgain()).toBe(true);
+    await clock.advance(1000);
+    expect([arrival.ready(), arrival.asksAgain()]).toEqual([true, false]);
+    arrival.leave();
+    expect(arrival.asksAgain()).toBe(false);
   });
 });
