@@ -1,5 +1,5 @@
-import type { MovableCells } from '../../src/cache/compaction.ts';
 import type { DeviceCells } from '../../src/cache/device-tier.ts';
+import type { MovableCells } from '../../src/cache/swapping.ts';
 import type { PageAccess } from '../../src/engine/engine.ts';
 import { SequenceLedger } from '../../src/engine/sequence-ledger.ts';
 
@@ -35,10 +35,6 @@ export class CountedDevice implements DeviceCells, MovableCells {
 
   get cellsInUse(): number {
     return this.#ledger.used;
-  }
-
-  get scatteredCells(): number {
-    return this.#ledger.scattered;
   }
 
   sequenceLength(sequence: number): number {

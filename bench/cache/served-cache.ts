@@ -62,7 +62,7 @@ export class ServedCache {
         evictionPolicy,
         writePolicy,
         unusedDeviceTokens: keepOnDevice,
-        compacts: false,
+        swapWorthTokens: undefined,
         prefetch: { ...DEFAULT_PREFETCH, policy: 'wait_complete' },
         debug: false,
       },

@@ -110,7 +110,7 @@ async function costOfSteps(requests: number, steps: number): Promise<number> {
     evictionPolicy: 'lru',
     writePolicy: 'write_through',
     unusedDeviceTokens: 0,
-    compacts: false,
+    swapWorthTokens: undefined,
     prefetch: DEFAULT_PREFETCH,
     debug: false,
   } as const;

@@ -6,7 +6,6 @@ import type { StorageObserver } from '../controller/storage-observer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { checkedCache } from './checked-cache.ts';
-import { Compaction, type MovableCells } from './compaction.ts';
 import { type DeviceCells, DeviceTier } from './device-tier.ts';
 import type { EvictionPolicy } from './eviction.ts';
 import { Fetches } from './fetches.ts';
@@ -17,6 +16,7 @@ import { PrefixCache } from './prefix-cache.ts';
 import { RadixTree } from './radix-tree.ts';
 import type { RequestCache } from './request-cache.ts';
 import { StorageTier } from './storage-tier.ts';
+import { type MovableCells, Swapping } from './swapping.ts';
 import type { WritePolicy } from './write-policy.ts';
 
 /** The share of L2 that may wait to be written to the storage. */
@@ -31,8 +31,8 @@ export interface CacheOptions {
   writePolicy: WritePolicy;
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
-  /** Whether the cells of each sequence are kept together. */
-  compacts: boolean;
+  /** As {@link Swapping} has it; undefined is never. */
+  swapWorthTokens?: number | undefined;
   prefetch: PrefetchSettings;
   /** Checks every invariant after every operation. */
   debug: boolean;
@@ -123,8 +123,9 @@ export function createCache(
         }),
     });
   }
-  const compaction = options.compacts ? new Compaction(engine, pages, host?.pool) : undefined;
-  const { unusedDeviceTokens } = options;
+  const { unusedDeviceTokens, swapWorthTokens } = options;
+  const swapping =
+    swapWorthTokens === undefined ? undefined : new Swapping(engine, pages, host?.pool, swapWorthTokens);
   const parts = {
     tree,
     device,
@@ -132,7 +133,7 @@ export function createCache(
     storage,
     policies,
     unusedDeviceTokens,
-    compaction,
+    swapping,
     computeRate,
     loading,
   };

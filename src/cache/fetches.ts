@@ -85,6 +85,7 @@ export class Fetches {
       settings: this.#options.policies.prefetch,
       join: (asked) => this.#join(prefix, asked, arrival),
       onProgress: this.#options.onProgress,
+      onWaitAgain: () => this.#retryOthers(),
       onLeave: () => this.#leave(arrival),
     });
     this.#arrivals.add(arrival);

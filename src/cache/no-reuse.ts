@@ -32,7 +32,9 @@ export class NoReuse implements RequestCache {
 
   takeIn(): void {}
 
-  tidy(): void {}
+  swapOut(): void {}
+
+  swapIn(): void {}
 
   expect(): Arrival {
     return ADMIT_AT_ONCE;

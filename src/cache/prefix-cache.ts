@@ -1,6 +1,5 @@
 import type { Rate, Worth } from '../controller/rates.ts';
 import type { CacheReport } from '../shared/messages.ts';
-import type { Compaction } from './compaction.ts';
 import type { DeviceTier } from './device-tier.ts';
 import type { HostTier } from './host-tier.ts';
 import { type Lease, OpenLease } from './lease.ts';
@@ -9,6 +8,7 @@ import { commonLength, type Prefix } from './prefix.ts';
 import { nodesBelow, type RadixTree } from './radix-tree.ts';
 import { ADMIT_AT_ONCE, type Arrival, type RequestCache } from './request-cache.ts';
 import type { StorageTier } from './storage-tier.ts';
+import type { Swapping } from './swapping.ts';
 import { keepsEverything, type WritePolicy, writeThreshold } from './write-policy.ts';
 
 export interface PrefixCacheParts {
@@ -21,8 +21,8 @@ export interface PrefixCacheParts {
   policies: { readonly write: WritePolicy };
   /** Tokens that nobody uses and that stay on the device all the same, when L2 can hold them. */
   unusedDeviceTokens: number;
-  /** Where attention is quicker over cells that lie together. */
-  compaction: Compaction | undefined;
+  /** Where prompts are computed more quickly without the cells of others. */
+  swapping: Swapping | undefined;
   /** How quickly tokens are computed, measured here. */
   computeRate: Rate;
   /** Whether loading from L2 is worth it. */
@@ -65,12 +65,20 @@ export class PrefixCache implements RequestCache {
     this.#storage?.takeIn();
   }
 
-  tidy(): void {
-    const { compaction } = this.#parts;
-    if (!compaction?.isDue) return;
+  swapOut(computing: readonly Lease[], tokens: number): void {
+    const { swapping } = this.#parts;
+    if (!swapping) return;
     const ways = new Map<number, Node>(this.#device.leaves);
     for (const { sequence, node } of this.#filled) ways.set(sequence, node);
-    compaction.run(ways);
+    swapping.swapOut(
+      computing.map(({ sequence }) => sequence),
+      tokens,
+      ways,
+    );
+  }
+
+  swapIn(): void {
+    this.#parts.swapping?.swapIn();
   }
 
   expect(prefix: Prefix): Arrival {

@@ -15,8 +15,13 @@ export interface RequestCache {
   cachedTokens(prefix: Prefix): number;
   /** Takes in what has come from the storage; to be called between two steps. */
   takeIn(): void;
-  /** Moves what sequences hold where it came to lie among others; to be called between two steps. */
-  tidy(): void;
+  /**
+   * Before a step that computes prompts: takes others out of the cells where that makes it quicker. Until {@link swapIn},
+   * which must follow as soon as the step has ended, only these leases' sequences are there.
+   */
+  swapOut(computing: readonly Lease[], tokens: number): void;
+  /** Puts back what {@link swapOut} took out. */
+  swapIn(): void;
   /** A request arrived: begins to fetch what the storage holds of its prefix, if that is worth it. */
   expect(prefix: Prefix): Arrival;
   /** Protects what is cached of a prefix. It ends with {@link cancel}, or is filled. */

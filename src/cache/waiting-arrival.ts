@@ -19,6 +19,8 @@ interface WaitingArrivalOptions {
   /** Begins or joins the fetch of the first missing page; undefined when there is nothing to wait for any more. */
   join: (asked: number) => PageRange | undefined;
   onProgress: () => void;
+  /** It was ready, and waits again now: who waits for what it would let go of may wait in vain. */
+  onWaitAgain: () => void;
   onLeave: () => void;
 }
 
@@ -90,6 +92,7 @@ export class WaitingArrival implements Arrival {
     this.#late = false;
     this.#asked = 0;
     this.advance();
+    this.#options.onWaitAgain();
     return !this.ready();
   }
 

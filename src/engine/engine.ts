@@ -23,11 +23,6 @@ export interface Engine {
   abortDecode(): void;
   /** KV cells that sequences hold. */
   readonly cellsInUse: number;
-  /**
-   * Counts, from the engine's beginning on, the cells that were taken in turn with other sequences, or became free: what
-   * may have made cells of one sequence lie among those of others. It only grows.
-   */
-  readonly scatteredCells: number;
   /** The number of positions (0 to n-1) that a sequence holds. */
   sequenceLength(sequence: number): number;
   /**

@@ -18,7 +18,6 @@ export class SequenceLedger {
   readonly #touched: Int32Array;
   #touchedCount = 0;
   #pending = 0;
-  #scattered = 0;
 
   constructor(sequences: number) {
     this.#lengths = new Int32Array(sequences);
@@ -30,11 +29,6 @@ export class SequenceLedger {
   /** Cells that sequences hold; a shared one counts once. */
   get used(): number {
     return this.#counts.used;
-  }
-
-  /** As {@link Engine.scatteredCells}. */
-  get scattered(): number {
-    return this.#scattered;
   }
 
   /** Positions of the batch being filled. */
@@ -67,7 +61,6 @@ export class SequenceLedger {
 
   /** The batch was computed: its positions are held. */
   commit(): void {
-    if (this.#touchedCount > 1) this.#scattered += this.#pending;
     for (let i = 0; i < this.#touchedCount; i++) {
       const sequence = this.#touched[i]!;
       this.#hold(sequence, this.#next[sequence]!);
@@ -97,9 +90,7 @@ export class SequenceLedger {
     this.#forgetPending(sequence);
     const cells = this.#cells[sequence]!;
     const held = this.#lengths[sequence]!;
-    const used = this.#counts.used;
     for (let position = length; position < held; position++) this.#counts.release(cells[position]!);
-    this.#scattered += used - this.#counts.used;
     this.#lengths[sequence] = length;
     this.#next[sequence] = length;
   }

@@ -6,12 +6,12 @@ import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messag
 import type { Wakeup } from '../shared/wakeup.ts';
 import { fits, isOver, whoComputes, whyRefused } from './admission.ts';
 import { AdmissionGate } from './admission-gate.ts';
-import { fillBatch } from './fill-batch.ts';
+import { computeStep } from './compute-step.ts';
 import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
 import { StepOutput } from './step-output.ts';
-import { type PlannedWork, planStep } from './step-plan.ts';
+import { type PlannedWork, plannedTokens, planStep } from './step-plan.ts';
 
 const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
 
@@ -123,7 +123,6 @@ export class Scheduler {
     while (!this.#stopped) {
       this.#cache.takeIn();
       this.#dropAborted();
-      this.#cache.tidy();
       if (!this.#gate.closed) this.#admit();
       if (this.#running.length === 0 && this.#cache.idle) this.#gate.noteIdle();
       if (this.#running.length === 0) await this.#wakeup.wait();
@@ -185,7 +184,10 @@ export class Scheduler {
     for (const request of [...this.#waiting]) {
       if (this.#running.length >= this.#limits.maxRunningRequests) return;
       if (!request.arrival.ready() || this.#leavesToOther(request)) continue;
-      if (!this.#start(request)) return;
+      if (!this.#start(request)) {
+        if (request.arrival.ready()) return;
+        continue;
+      }
       this.#waiting = this.#waiting.filter((other) => other !== request);
       // A request that was put back goes on where it was in the order.
       const at = this.#running.findLastIndex((other) => other.arrivalNumber < request.arrivalNumber);
@@ -230,8 +232,7 @@ export class Scheduler {
     let rows: number[];
     let outcome: DecodeOutcome;
     try {
-      rows = fillBatch(this.#engine.batch, plan);
-      outcome = await this.#engine.decode();
+      ({ rows, outcome } = await computeStep(this.#engine, this.#cache, plan));
     } catch (error) {
       for (const { request } of plan) this.#fail(request, toFailure(error));
       this.#releaseEnded();
@@ -256,7 +257,7 @@ export class Scheduler {
         freeCells,
         answersNext: this.#answersNext,
       });
-      const needed = work.reduce((sum, { tokens }) => sum + tokens, 0);
+      const needed = plannedTokens(work);
       if (needed > 0 && this.#cache.makeRoom(needed)) return work;
       // What is kept for requests that wait is not counted, and must not stop those that run.
       if (needed === 0 && this.#cache.makeRoom(freeCells + 1)) continue;
@@ -270,10 +271,7 @@ export class Scheduler {
   /** Steps that compute nothing but prompts tell how quickly that goes. */
   #measure(plan: PlannedWork[], milliseconds: number): void {
     if (plan.some(({ tokens }) => tokens === 1)) return;
-    this.#cache.computed(
-      plan.reduce((sum, { tokens }) => sum + tokens, 0),
-      milliseconds,
-    );
+    this.#cache.computed(plannedTokens(plan), milliseconds);
   }
 
   #sampleAll(plan: PlannedWork[], rows: number[]): void {

@@ -6,6 +6,10 @@ export interface PlannedWork {
   readonly tokens: number;
 }
 
+export function plannedTokens(plan: readonly PlannedWork[]): number {
+  return plan.reduce((sum, { tokens }) => sum + tokens, 0);
+}
+
 export interface StepBudget {
   /** Tokens in one batch. */
   batchTokens: number;

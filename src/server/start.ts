@@ -211,7 +211,7 @@ function cacheOptions(
     evictionPolicy: options.evictionPolicy,
     writePolicy,
     unusedDeviceTokens: limits.keepOnDevice,
-    compacts: limits.compacts,
+    ...(limits.swapWorthTokens === undefined ? {} : { swapWorthTokens: limits.swapWorthTokens }),
     prefetch,
     ...(options.dynamicFolder === undefined ? {} : { dynamicFolder: options.dynamicFolder }),
     events,

@@ -74,8 +74,8 @@ const CacheOptions = Type.Object(
     evictionPolicy: Type.Enum(['lru', 'lfu', 'slru', 'priority']),
     writePolicy: WritePolicySchema,
     unusedDeviceTokens: Unsigned,
-    /** Whether the cells of each sequence are kept together. */
-    compacts: Type.Boolean(),
+    /** Absent is never. */
+    swapWorthTokens: Type.Optional(Unsigned),
     prefetch: PrefetchSettings,
     /** Where plugins of the storage may lie: an absolute path; absent is nowhere. */
     dynamicFolder: Type.Optional(Type.String()),

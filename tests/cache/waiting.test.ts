@@ -144,6 +144,23 @@ describe('a request that waits for the storage', () => {
     await simulation.settle();
   });
 
+  it('keeps nobody behind it waiting while it fetches again', async () => {
+    const cache = { unusedDeviceTokens: 0 };
+    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
+    await simulation.stored('abcd');
+    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
+    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
+    await simulation.steps(2);
+    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    simulation.submit({ id: 3, prompt: pagesOf('abcd1'), maxTokens: 1 });
+    const behind = simulation.submit({ id: 4, prompt: pagesOf('u'), maxTokens: 1 });
+    simulation.store.plan = (operation) => (operation === 'has' ? 'hang' : undefined);
+    await simulation.steps(60);
+    expect(simulation.scheduler.report()).toMatchObject({ running: 0, waiting: 1 });
+    expect(behind.ended).toHaveLength(1);
+    await simulation.settle();
+  });
+
   it('is computed when what left L2 before its turn has left the storage, too', async () => {
     const cache = { unusedDeviceTokens: 0 };
     const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });

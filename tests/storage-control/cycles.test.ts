@@ -47,7 +47,7 @@ it('a thousand attachments leave no memory, file handle, timer, task or host pag
       evictionPolicy: 'lru',
       writePolicy,
       unusedDeviceTokens: 256,
-      compacts: true,
+      swapWorthTokens: 0,
       prefetch,
       debug: false,
     },

@@ -24,7 +24,7 @@ const CACHE: CacheOptions = {
   evictionPolicy: 'lru',
   writePolicy: 'write_through',
   unusedDeviceTokens: Number.POSITIVE_INFINITY,
-  compacts: true,
+  swapWorthTokens: 0,
   prefetch: { ...DEFAULT_PREFETCH, policy: 'wait_complete', threshold: 1 },
   debug: true,
 };

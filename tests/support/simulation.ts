@@ -170,7 +170,7 @@ const CACHE: CacheOptions = {
   evictionPolicy: 'lru',
   writePolicy: 'write_through',
   unusedDeviceTokens: Number.POSITIVE_INFINITY,
-  compacts: true,
+  swapWorthTokens: 0,
   prefetch: DEFAULT_PREFETCH,
   debug: true,
 };

@@ -38,7 +38,7 @@ const START: ToRankMessage = {
     evictionPolicy: 'lru',
     writePolicy: 'write_through',
     unusedDeviceTokens: 1024,
-    compacts: true,
+    swapWorthTokens: 48,
     prefetch: { policy: 'timeout', threshold: 256, timeoutBase: 2, timeoutPerKiToken: 0.1, timeoutMax: 30 },
     debug: false,
     events: true,
@@ -135,6 +135,7 @@ function changed(message: object, path: Path, value: unknown): object {
 }
 
 const OPTIONAL = new Set([
+  'swapWorthTokens',
   'grammar',
   'topLogprobs',
   'prefixSeed',

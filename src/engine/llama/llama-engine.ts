@@ -237,10 +237,6 @@ class LlamaEngine implements Engine {
     return this.#ledger.used;
   }
 
-  get scatteredCells(): number {
-    return this.#ledger.scattered;
-  }
-
   sequenceLength(sequence: number): number {
     return this.#ledger.length(sequence);
   }

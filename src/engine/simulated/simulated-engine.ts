@@ -94,10 +94,6 @@ export class SimulatedEngine implements Engine {
     return this.#ledger.used;
   }
 
-  get scatteredCells(): number {
-    return this.#ledger.scattered;
-  }
-
   /** Samplers and grammars that were not closed. */
   get open(): { samplers: number; grammars: number } {
     return { samplers: this.#openSamplers, grammars: this.#openGrammars };

@@ -10,10 +10,10 @@ const settings = (some: Partial<PrefetchSettings>): PrefetchSettings => ({ ...DE
 
 /** One that waits for pages 0 to 4 of a prompt. */
 function waiting(clock: Clock, some: Partial<PrefetchSettings>) {
-  const events = { progress: 0, left: 0, asked: [] as number[] };
+  const events = { progress: 0, left: 0, again: [] as boolean[], asked: [] as number[] };
   const prefix = new Prefix(new Int32Array(16), '', 4);
   const tree = new RadixTree(4, 'lru');
-  const arrival = new WaitingArrival({
+  const arrival: WaitingArrival = new WaitingArrival({
     prefix,
     tree,
     clock,
@@ -23,6 +23,7 @@ function waiting(clock: Clock, some: Partial<PrefetchSettings>) {
       return asked === 0 ? { from: 0, to: 4 } : undefined;
     },
     onProgress: () => events.progress++,
+    onWaitAgain: () => events.again.push(arrival.ready()),
     onLeave: () => events.left++,
   });
   arrival.advance();
@@ -122,6 +123,7 @@ describe('a request that waits for a fetch', () => {
     expect([arrival.asksAgain(), arrival.kept.length]).toEqual([false, 1]);
     leave();
     expect([arrival.asksAgain(), arrival.ready(), events.asked]).toEqual([true, false, [0, 4, 0]]);
+    expect(events.again).toEqual([false]);
     await clock.advance(999);
     expect(arrival.ready()).toBe(false);
     arrive();

@@ -2,20 +2,12 @@ import type { HostPool } from '../controller/host-pool.ts';
 import type { Engine, PageAccess } from '../engine/engine.ts';
 import type { Node } from './node.ts';
 
-/** What compaction needs of an engine. */
+/** What swapping needs of an engine. */
 export type MovableCells = Pick<
   Engine,
-  | 'limits'
-  | 'cellsInUse'
-  | 'scatteredCells'
-  | 'sequenceLength'
-  | 'sequenceCells'
-  | 'sharePrefix'
-  | 'truncateSequence'
+  'limits' | 'sequenceLength' | 'sequenceCells' | 'sharePrefix' | 'truncateSequence'
 >;
 
-/** Of the cells in use, so many may be scattered before it is worth moving all. */
-const SCATTERED_SHARE = 0.125;
 /** Memory for copies of what L2 does not hold. */
 const COPIED_BYTES = 64 << 20;
 
@@ -34,72 +26,102 @@ interface Move {
 }
 
 /**
- * Keeps the cells of each sequence together. Answers that are generated at the same time take cells in turn, and what is
- * computed or loaded later fills the gaps that others leave. A CPU computes attention for blocks of 64 tokens by 64
- * cells and skips a block that is all of other sequences: with four sequences in turn there is none, and prompts take
- * twice as long.
+ * Takes the sequences of others out of the cells while prompts are computed. A CPU looks at every cell in use for every
+ * token, in blocks of 64 tokens by 64 cells: one that is all of others costs a tenth of one that is the prompt's own, and
+ * one in which they lie in turn is no cheaper at all. Pages that L2 holds, which are the same bytes, come back from there,
+ * others from copies.
  */
-export class Compaction {
+export class Swapping {
   readonly #cells: MovableCells;
   readonly #pages: PageAccess;
   readonly #pool: HostPool | undefined;
+  readonly #worthTokens: number;
   /** Reused: no more than ever were needed at once. */
   readonly #copies: Uint8Array[] = [];
   readonly #mostCopies: number;
   #copiesTaken = 0;
-  /** What the engine had counted when it was last tidy. */
-  #tidyAt = 0;
+  /** Those that are out. */
+  #out: readonly Move[] = [];
+  /** Slots of L2 that they come back from. */
+  #held: number[] = [];
 
+  /** @param worthTokens a cell that so many tokens of prompts need not look at is worth being taken out and put back */
   constructor(
     cells: MovableCells,
     pages: PageAccess,
     pool: HostPool | undefined,
+    worthTokens: number,
     copiedBytes = COPIED_BYTES,
   ) {
     this.#cells = cells;
     this.#pages = pages;
     this.#pool = pool;
+    this.#worthTokens = worthTokens;
     this.#mostCopies = Math.floor(copiedBytes / pages.bytes);
   }
 
-  /** Whether enough came to lie among others to move all of it. */
-  get isDue(): boolean {
-    const scattered = this.#cells.scatteredCells - this.#tidyAt;
-    return scattered >= Math.max(2 * this.#pages.tokens, this.#cells.cellsInUse * SCATTERED_SHARE);
-  }
-
   /**
-   * Takes all sequences out of their cells and puts one after the other back: pages that L2 holds, which are the same
-   * bytes, from there, and others from copies. Where these would be too many nothing changes. Sequences of less than a
-   * page stay where they are.
+   * Before a step that computes prompts: takes every sequence out of its cells and puts those of the step back, one after
+   * the other. Where that would not be worth it, or too much would have to be copied, nothing changes. Sequences of less
+   * than a page stay where they are. What is out is nowhere else: until {@link swapIn}, no sequence may be used but those
+   * of the step.
    *
+   * @param computing the sequences of the step
+   * @param tokens what the step adds to them
    * @param ways the deepest node of each sequence that holds cells
    * @throws when pages that were in order cannot be put back: the sequences are lost then
    */
-  run(ways: ReadonlyMap<number, Node>): void {
-    this.#tidyAt = this.#cells.scatteredCells;
-    const moves = this.#plan(ways);
-    // Alone nothing is among others.
-    if (!moves || moves.length < 2 || !this.#fits(moves, ways)) return;
+  swapOut(computing: readonly number[], tokens: number, ways: ReadonlyMap<number, Node>): void {
+    const others = [...ways.keys()].filter((sequence) => !computing.includes(sequence));
+    const [own, foreign] = [this.#lengthOf(computing), this.#lengthOf(others)];
+    if (foreign === 0 || tokens * foreign < this.#worthTokens * (own + foreign)) return;
+    const moves = this.#plan([...computing, ...others], ways);
+    if (!moves || !this.#fits(moves, tokens, ways)) return;
     for (const { sequence, copied } of moves)
       for (const { start, into } of copied) this.#pages.save(sequence, start, [into]);
     for (const { sequence } of moves) this.#cells.truncateSequence(sequence, 0);
-    for (const move of moves) this.#putBack(move);
-    this.#tidyAt = this.#cells.scatteredCells;
+    const isComputing = ({ sequence }: Move) => computing.includes(sequence);
+    for (const move of moves.filter(isComputing)) this.#putBack(move);
+    this.#out = moves.filter((move) => !isComputing(move));
+    this.#pool?.hold(Int32Array.from(this.#held));
   }
 
-  #plan(ways: ReadonlyMap<number, Node>): Move[] | undefined {
+  /** Puts back what {@link swapOut} took out; throws as that does. */
+  swapIn(): void {
+    const moves = this.#out;
+    if (moves.length === 0) return;
+    this.#out = [];
+    try {
+      for (const move of moves) this.#putBack(move);
+    } finally {
+      this.#pool?.release(Int32Array.from(this.#held));
+    }
+  }
+
+  /** Positions of those that hold a page or more. */
+  #lengthOf(sequences: readonly number[]): number {
+    let sum = 0;
+    for (const sequence of sequences) {
+      const length = this.#cells.sequenceLength(sequence);
+      if (length >= this.#pages.tokens) sum += length;
+    }
+    return sum;
+  }
+
+  #plan(sequences: readonly number[], ways: ReadonlyMap<number, Node>): Move[] | undefined {
     this.#copiesTaken = 0;
+    this.#held = [];
     const moves: Move[] = [];
     const { tokens: pageSize } = this.#pages;
-    for (const [sequence, node] of ways) {
+    for (const sequence of sequences) {
       const length = this.#cells.sequenceLength(sequence);
-      if (length < pageSize) continue;
+      const node = ways.get(sequence);
+      if (length < pageSize || !node) continue;
       const move: Move = { sequence, length, shared: undefined, pages: [], copied: [], tail: undefined };
       move.shared = this.#sharedWith(sequence, moves);
-      const stored = this.#storedPages(node);
+      const slots = slotsOfWay(node, pageSize);
       for (let page = move.shared?.pages ?? 0; page < Math.floor(length / pageSize); page++) {
-        const bytes = stored[page] ?? this.#copy(move, page * pageSize);
+        const bytes = this.#storedPage(slots[page], page * pageSize) ?? this.#copy(move, page * pageSize);
         if (!bytes) return undefined;
         move.pages.push(bytes);
       }
@@ -112,18 +134,13 @@ export class Compaction {
     return moves;
   }
 
-  /** The pages of a way that are in L2, by their number. */
-  #storedPages(node: Node): Uint8Array[] {
-    const pages: Uint8Array[] = [];
-    for (let at: Node | undefined = node; at?.parent; at = at.parent) {
-      if (at.isTail) continue;
-      const first = at.start / this.#pages.tokens;
-      for (const [i, slot] of (at.slots ?? []).entries()) {
-        const page = this.#pool?.page(slot);
-        if (page && this.#pages.accepts(page, (first + i) * this.#pages.tokens)) pages[first + i] = page;
-      }
-    }
-    return pages;
+  /** A page in L2, which is held until it is put back: meanwhile it may have to make room for others. */
+  #storedPage(slot: number | undefined, start: number): Uint8Array | undefined {
+    if (slot === undefined || !this.#pool) return undefined;
+    const page = this.#pool.page(slot);
+    if (!this.#pages.accepts(page, start)) return undefined;
+    this.#held.push(slot);
+    return page;
   }
 
   /** A buffer for a page of a sequence; undefined where there would be too many. */
@@ -150,11 +167,11 @@ export class Compaction {
     return best;
   }
 
-  /** Whether all fit beside what stays, and the page beside them of which a part is put back last. */
-  #fits(moves: readonly Move[], ways: ReadonlyMap<number, Node>): boolean {
+  /** Whether all fit beside what the step adds and what stays, and the page beside them of which a part is put back last. */
+  #fits(moves: readonly Move[], tokens: number, ways: ReadonlyMap<number, Node>): boolean {
     const { tokens: pageSize } = this.#pages;
     const moved = new Set(moves.map(({ sequence }) => sequence));
-    let needed = pageSize;
+    let needed = tokens + pageSize;
     for (const { length, shared } of moves) needed += length - (shared?.pages ?? 0) * pageSize;
     for (const sequence of ways.keys())
       if (!moved.has(sequence)) needed += this.#cells.sequenceLength(sequence);
@@ -171,4 +188,15 @@ export class Compaction {
     if (whole !== 'done' || part !== 'done')
       throw new Error(`The pages of sequence ${sequence} could not be put back: ${whole}, ${part}.`);
   }
+}
+
+/** The slots of a way's pages that are in L2, by their number. */
+function slotsOfWay(node: Node, pageSize: number): number[] {
+  const slots: number[] = [];
+  for (let at: Node | undefined = node; at?.parent; at = at.parent) {
+    if (at.isTail) continue;
+    const first = at.start / pageSize;
+    for (const [i, slot] of (at.slots ?? []).entries()) slots[first + i] = slot;
+  }
+  return slots;
 }
