@@ -182,11 +182,12 @@ export class Swapping {
     const { tokens: pageSize } = this.#pages;
     const from = (shared?.pages ?? 0) * pageSize;
     if (shared) this.#cells.sharePrefix(shared.sequence, sequence, from);
-    const whole = this.#pages.restore(sequence, from, pages);
     const end = from + pages.length * pageSize;
-    const part = tail ? this.#pages.restorePart(sequence, end, length, tail, length - pageSize) : 'done';
-    if (whole !== 'done' || part !== 'done')
-      throw new Error(`The pages of sequence ${sequence} could not be put back: ${whole}, ${part}.`);
+    let outcome = this.#pages.restore(sequence, from, pages);
+    if (outcome === 'done' && tail)
+      outcome = this.#pages.restorePart(sequence, end, length, tail, length - pageSize);
+    if (outcome !== 'done')
+      throw new Error(`The pages of sequence ${sequence} could not be put back: ${outcome}.`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RequestCache } from '../cache/request-cache.ts';
-import type { DecodeOutcome, Engine, Sampler } from '../engine/engine.ts';
+import type { Engine, Sampler } from '../engine/engine.ts';
 import type { Clock } from '../shared/clock.ts';
 import { type Failure, failure, toFailure } from '../shared/errors.ts';
 import type { CachedTokens, RankReport, SchedulerLimits } from '../shared/messages.ts';
@@ -118,7 +118,7 @@ export class Scheduler {
     this.#wakeup.signal();
   }
 
-  /** Steps until {@link stop}; sleeps while there is nothing to do. Rejects when the output throws. */
+  /** Steps until {@link stop}; sleeps while there is nothing to do. Rejects when the output throws, or sequences are lost. */
   async run(): Promise<void> {
     while (!this.#stopped) {
       this.#cache.takeIn();
@@ -229,17 +229,14 @@ export class Scheduler {
     this.#batched = plan;
     this.#steps++;
     const began = this.#clock.now();
-    let rows: number[];
-    let outcome: DecodeOutcome;
-    try {
-      ({ rows, outcome } = await computeStep(this.#engine, this.#cache, plan));
-    } catch (error) {
-      for (const { request } of plan) this.#fail(request, toFailure(error));
+    const step = await computeStep(this.#engine, this.#cache, plan);
+    this.#batched = [];
+    if ('failure' in step) {
+      for (const { request } of plan) this.#fail(request, step.failure);
       this.#releaseEnded();
       return;
-    } finally {
-      this.#batched = [];
     }
+    const { rows, outcome } = step;
     if (outcome === 'no-room') return this.#makeRoom();
     if (outcome === 'aborted') return this.#resync(plan);
     this.#answersNext = plan.some(({ request }) => !request.decoding);

@@ -124,6 +124,18 @@ describe('a prompt amid answers', () => {
     expect(simulation.error).toBeUndefined();
   });
 
+  it('ends the scheduler when they cannot be put back: nothing that they held is there any more', async () => {
+    const observation = observed({ msPerBatch: 2 });
+    const { simulation, engine, steps } = observation;
+    for (const asked of ANSWERING) simulation.submit(asked);
+    await simulation.steps(20);
+    simulation.submit(PROMPT);
+    for (let i = 0; i < 20 && (steps.at(-1)?.tokens ?? 0) < 3; i++) await simulation.steps(1);
+    engine.pages.restore = () => 'rejected';
+    await simulation.steps(4);
+    expect(String(simulation.error)).toContain('could not be put back: rejected');
+  });
+
   it('leaves their pages in L2 alone while they are out, though L2 needs the room', async () => {
     const prefetch = { policy: 'wait_complete' } as const;
     const observation = observed({ hostPages: 10, msPerBatch: 100, prefetch });
