@@ -16,6 +16,18 @@ function hangFromRead(first: number): TroublePlan {
 
 const COMPLETE = { policy: 'wait_complete' } as const;
 
+/** L2 and the storage hold `abcd`. One request runs at a time, and the two that are there need all of L2. */
+async function amidOthers(): Promise<TieredSimulation> {
+  const cache = { unusedDeviceTokens: 0 };
+  const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
+  await simulation.stored('abcd');
+  await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
+  simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
+  await simulation.steps(2);
+  simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+  return simulation;
+}
+
 describe('a request that waits for the storage', () => {
   it('S3: reserves nothing any more when its grammar fails', async () => {
     const simulation = new TieredSimulation({ hostPages: 16, prefetch: COMPLETE });
@@ -130,14 +142,7 @@ describe('a request that waits for the storage', () => {
     ['all that it needs', 'abcd1'],
     ['a part of it', 'abcdef1'],
   ])('fetches again what leaves L2 before it has its turn: when L2 held %s', async (_, letters) => {
-    const cache = { unusedDeviceTokens: 0 };
-    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
-    await simulation.stored('abcd');
-    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
-    // Only one request runs at a time, and the two before it need all of L2.
-    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
-    await simulation.steps(2);
-    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    const simulation = await amidOthers();
     const told = simulation.submit({ id: 3, prompt: pagesOf(letters), maxTokens: 1 });
     await simulation.drain();
     expect(told.started).toEqual([{ device: 0, host: 0, storage: 16 }]);
@@ -145,13 +150,7 @@ describe('a request that waits for the storage', () => {
   });
 
   it('keeps nobody behind it waiting while it fetches again', async () => {
-    const cache = { unusedDeviceTokens: 0 };
-    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
-    await simulation.stored('abcd');
-    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
-    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
-    await simulation.steps(2);
-    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    const simulation = await amidOthers();
     simulation.submit({ id: 3, prompt: pagesOf('abcd1'), maxTokens: 1 });
     const behind = simulation.submit({ id: 4, prompt: pagesOf('u'), maxTokens: 1 });
     simulation.store.plan = (operation) => (operation === 'has' ? 'hang' : undefined);
@@ -162,13 +161,7 @@ describe('a request that waits for the storage', () => {
   });
 
   it('is computed when what left L2 before its turn has left the storage, too', async () => {
-    const cache = { unusedDeviceTokens: 0 };
-    const simulation = new TieredSimulation({ sequences: 1, hostPages: 14, cache, prefetch: COMPLETE });
-    await simulation.stored('abcd');
-    await simulation.serve({ id: 0, prompt: pagesOf('abcd1'), maxTokens: 1 });
-    simulation.submit({ id: 1, prompt: pagesOf('mnopqrst'), maxTokens: 30, ignoreEnd: true });
-    await simulation.steps(2);
-    simulation.submit({ id: 2, prompt: pagesOf('fghijkl'), maxTokens: 1 });
+    const simulation = await amidOthers();
     const told = simulation.submit({ id: 3, prompt: pagesOf('abcd1'), maxTokens: 1 });
     simulation.store.plan = (operation) => (operation === 'has' ? 'miss' : undefined);
     await simulation.drain();
