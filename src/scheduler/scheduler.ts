@@ -11,7 +11,7 @@ import { GrammarQueue } from './grammar-queue.ts';
 import type { SchedulerOutput, StopToken } from './output.ts';
 import { Request, type RequestSpec } from './request.ts';
 import { StepOutput } from './step-output.ts';
-import { type PlannedWork, plannedTokens, planStep } from './step-plan.ts';
+import { goesWithAnswers, type PlannedWork, plannedTokens, planStep } from './step-plan.ts';
 
 const NOTHING_CACHED: CachedTokens = { device: 0, host: 0, storage: 0 };
 
@@ -228,6 +228,7 @@ export class Scheduler {
     if (plan.length === 0) return;
     this.#batched = plan;
     this.#steps++;
+    const onlyPrompts = !plan.some(({ request }) => goesWithAnswers(request, this.#limits));
     const began = this.#clock.now();
     const step = await computeStep(this.#engine, this.#cache, plan);
     this.#batched = [];
@@ -239,8 +240,9 @@ export class Scheduler {
     const { rows, outcome } = step;
     if (outcome === 'no-room') return this.#makeRoom();
     if (outcome === 'aborted') return this.#resync(plan);
-    this.#answersNext = plan.some(({ request }) => !request.decoding);
-    this.#measure(plan, this.#clock.now() - began);
+    this.#answersNext = onlyPrompts;
+    // Such steps tell how quickly prompts are computed.
+    if (onlyPrompts) this.#cache.computed(plannedTokens(plan), this.#clock.now() - began);
     this.#sampleAll(plan, rows);
   }
 
@@ -263,12 +265,6 @@ export class Scheduler {
       this.#putBackYoungest();
     }
     return [];
-  }
-
-  /** Steps that compute nothing but prompts tell how quickly that goes. */
-  #measure(plan: PlannedWork[], milliseconds: number): void {
-    if (plan.some(({ tokens }) => tokens === 1)) return;
-    this.#cache.computed(plannedTokens(plan), milliseconds);
   }
 
   #sampleAll(plan: PlannedWork[], rows: number[]): void {

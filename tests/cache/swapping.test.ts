@@ -51,7 +51,7 @@ async function promptAmidAnswers(
   simulation.submit(prompt);
   const before = steps.length;
   await simulation.steps(8);
-  return steps.slice(before).filter(({ computed, tokens }) => tokens > computed.size);
+  return steps.slice(before).filter(({ computed, tokens }) => computed.size === 1 && tokens > 1);
 }
 
 const own = ({ computed }: Step) => [...computed.values()].reduce((sum, length) => sum + length, 0);
@@ -67,7 +67,7 @@ describe('a prompt amid answers', () => {
     async (_, cache) => {
       const observation = observed({ cache });
       const prefill = await promptAmidAnswers(observation);
-      expect(prefill.length).toBeGreaterThanOrEqual(3);
+      expect(prefill.length).toBeGreaterThanOrEqual(2);
       for (const step of prefill) expect(step.cells).toBe(own(step));
       await observation.simulation.settle();
     },
@@ -79,7 +79,7 @@ describe('a prompt amid answers', () => {
     const answering = [1, 2].map((id) => ({ id, prompt: [...pagesOf('abcd'), id], ...LONG }));
     const prompt = { id: 3, prompt: pagesOf('abcdefghijklmn'), ...LONG };
     const prefill = await promptAmidAnswers(observation, answering, prompt);
-    expect(prefill.length).toBeGreaterThanOrEqual(3);
+    expect(prefill.length).toBeGreaterThanOrEqual(2);
     for (const step of prefill) expect(step.cells).toBe(own(step));
     // Sixteen tokens once, and what each has by itself.
     const lengths = [0, 1, 2].map((sequence) => engine.sequenceLength(sequence) - 16);
@@ -103,7 +103,7 @@ describe('a prompt amid answers', () => {
   ])('is computed beside them %s', async (_, swapWorthTokens) => {
     const observation = observed({ cache: { swapWorthTokens } });
     const prefill = await promptAmidAnswers(observation);
-    expect(prefill.length).toBeGreaterThanOrEqual(3);
+    expect(prefill.length).toBeGreaterThanOrEqual(2);
     for (const step of prefill) expect(step.cells).toBeGreaterThan(own(step));
     await observation.simulation.settle();
   });

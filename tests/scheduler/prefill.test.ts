@@ -71,6 +71,19 @@ describe('fairness', () => {
     expect(simulation.output.of(0).at[0]! - 3).toBeGreaterThan(40);
   });
 
+  it('lets a long prompt advance in every other step whatever short ones come, where they take turns', async () => {
+    const simulation = new Simulation({ ...LIMITS, mixedChunk: false });
+    const long = simulation.submit({ id: 0, prompt: 160, maxTokens: 1, ignoreEnd: true });
+    await simulation.steps(1);
+    for (let id = 1; id < 60; id++) {
+      simulation.submit({ id, prompt: 4, maxTokens: 1 });
+      await simulation.steps(1);
+    }
+    await simulation.drain();
+    // Three pieces of 48 and one of 16, or ten of 16 beside short ones.
+    expect(long.at[0]).toBeLessThanOrEqual(2 * 10 + 2);
+  });
+
   it('lets the long prompt advance by at least half of the budget whatever comes behind it', async () => {
     const simulation = new Simulation(LIMITS);
     simulation.submit({ id: 0, prompt: 1000, maxTokens: 1 });
