@@ -1,5 +1,5 @@
 /** `npm run bench:peers`: TierKV beside llama.cpp's own server, under the workloads of `tierkv bench`. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { BenchReport } from '../../src/bench/report.ts';
@@ -9,6 +9,7 @@ import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
 import { format, writeSection } from '../support/page.ts';
 import { runCall } from './call.ts';
+import { glance, type MeasuredPart } from './glance.ts';
 import { ensureLlamaCpp } from './llama-cpp.ts';
 import type { Part } from './part.ts';
 import { behind } from './parts/behind.ts';
@@ -36,6 +37,8 @@ const PARTS: Record<string, Part> = {
   openloop,
   behind,
 };
+
+const RESULTS = path.join(import.meta.dirname, 'results');
 
 const { rounds, only } = new Command('bench:peers')
   .addOption(new Option('--only <part>', 'one part alone').choices(Object.keys(PARTS)))
@@ -73,12 +76,25 @@ try {
 
 async function keep(name: string, part: Part, reports: readonly BenchReport[]): Promise<void> {
   const machine = thisMachine();
-  const results = path.join(import.meta.dirname, 'results');
-  await mkdir(results, { recursive: true });
-  const file = path.join(results, `${name}.json`);
+  await mkdir(RESULTS, { recursive: true });
+  const file = resultsOf(name);
   await writeFile(file, JSON.stringify({ ...machine, reports }, null, 2));
   await format(file);
   const about = `197 M parameters in q8_0, ${THREADS} threads, ${rounds ?? part.rounds} rounds`;
   const markdown = `${describeMachine(machine)}; ${about}.\n\n${part.show(reports)}`;
   await writeSection(`bench:peers -- --only ${name}`, markdown);
+  await writeSection('bench:peers', glance(await kept()));
+}
+
+/** What was measured last of every part. */
+async function kept(): Promise<MeasuredPart[]> {
+  const all = Object.entries(PARTS).map(async ([name, part]) => {
+    const text = await readFile(resultsOf(name), 'utf8').catch(() => '{"reports": []}');
+    return { part, reports: (JSON.parse(text) as { reports: BenchReport[] }).reports };
+  });
+  return Promise.all(all);
+}
+
+function resultsOf(name: string): string {
+  return path.join(RESULTS, `${name}.json`);
 }

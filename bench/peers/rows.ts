@@ -1,6 +1,7 @@
 import type { BenchReport, Phase, ServerSummary } from '../../src/bench/report.ts';
 import { rounded } from '../../src/bench/statistics.ts';
 import { table } from '../support/page.ts';
+import type { Headline } from './part.ts';
 
 /** The part of a workload by its name; undefined where a server did not come to it. */
 export function phaseOf({ phases }: ServerSummary, name: string): Phase | undefined {
@@ -53,7 +54,13 @@ export function ratio(
   };
 }
 
-const SPEEDS = {
+/** Tokens of prompts a second in one part of a workload, for the table of all parts. */
+export function promptSpeed(what: string, phase: string, call = 0): Headline {
+  const of = (server: ServerSummary) => figureOf(server, phase, (one) => one.promptTokensPerSecond);
+  return { what: `${what}: prompt tokens/s`, of, better: 'more', call };
+}
+
+export const SPEEDS = {
   prefill: (phase: Phase) => phase.promptTokensPerSecond,
   decode: (phase: Phase) => phase.outputTokensPerSecond,
 };
@@ -89,7 +96,8 @@ export function percent(value: number | null | undefined): string {
   return value === undefined || value === null ? '–' : `${rounded(100 * value)} %`;
 }
 
-function figureOf(
+/** A figure of one part of a workload; undefined where a server has none. */
+export function figureOf(
   server: ServerSummary,
   name: string,
   of: (phase: Phase) => number | null | undefined,

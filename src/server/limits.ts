@@ -55,7 +55,9 @@ const SMALLEST_CONTEXT = 256;
 const MOST_RUNNING = 192;
 const DEFAULT_RUNNING = 64;
 const DEFAULT_QUEUED = 1024;
-const DEFAULT_PREFILL = 512;
+/** While nothing decodes, nobody waits for the end of a step: a GPU has no pause between the library's batches of 512. */
+const GPU_PREFILL = 2048;
+const CPU_PREFILL = 512;
 /**
  * A chunk is how long decoding requests wait: shorter where prefill is slow. Half of this on a CPU makes the longest waits
  * a third shorter, and a mix of long prompts a tenth slower.
@@ -151,7 +153,9 @@ export function deriveLimits(
     // A CPU computes attention for 64 tokens at a time, over the cells of all their sequences: three answers beside a
     // chunk of 128 tokens cost seven times as much as by themselves.
     mixedChunk: machine.gpu,
-    maxPrefillTokens: fitting(asked.maxPrefillTokens ?? Math.max(DEFAULT_PREFILL, chunkedPrefillSize)),
+    maxPrefillTokens: fitting(
+      asked.maxPrefillTokens ?? Math.max(machine.gpu ? GPU_PREFILL : CPU_PREFILL, chunkedPrefillSize),
+    ),
     maxQueuedRequests: asked.maxQueuedRequests ?? DEFAULT_QUEUED,
     threads: asked.threads ?? defaultThreads(machine),
     kvBytes,

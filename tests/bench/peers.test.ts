@@ -1,5 +1,6 @@
 import { parseArgsStringToArgv } from 'string-argv';
 import { describe, expect, test } from 'vitest';
+import { glance } from '../../bench/peers/glance.ts';
 import { missingTools } from '../../bench/peers/missing-tools.ts';
 import { fanout } from '../../bench/peers/parts/fanout.ts';
 import { longdoc } from '../../bench/peers/parts/longdoc.ts';
@@ -148,5 +149,43 @@ describe('tables', () => {
     expect(row(shown, 'a')).toEqual(['2', '0.5']);
     expect(row(shown, 'c')).toEqual(['–', '–']);
     expect(row(shown, 'b')).toEqual(['4', '1']);
+  });
+
+  test('of all parts: beside the defaults and the best of its flags, whichever way is better', () => {
+    const phase = (seconds: number, failed = 0) => ({
+      ...nothing,
+      name: 'under a new prefix',
+      seconds,
+      failed,
+    });
+    const branches = report(
+      {},
+      {
+        'TierKV, a context of 8k': [phase(8)],
+        'llama-server, defaults': [phase(32)],
+        'llama-server, 1 slot': [phase(12)],
+        'llama-server, 8 slots': [phase(0, 8)],
+      },
+    );
+    const later = (speed: number) => ({ ...nothing, name: 'later questions', promptTokensPerSecond: speed });
+    const questions = report(
+      {},
+      {
+        'llama-server, defaults': [later(400)],
+        TierKV: [later(300)],
+      },
+    );
+    const shown = glance([
+      { part: fanout, reports: [branches] },
+      { part: longdoc, reports: [questions] },
+      { part: openloop, reports: [] },
+    ]);
+    const under = (prefix: string) =>
+      `eight requests at once under ${prefix} prefix of 2,048 tokens: seconds`;
+    expect(row(shown, under('a new'))).toEqual(['8', '32', '4', '12', '1.5']);
+    expect(row(shown, under('the same'))).toEqual(['–', '–', '–', '–', '–']);
+    const speed = 'later questions about long documents: prompt tokens/s';
+    expect(row(shown, speed)).toEqual(['300', '400', '0.75', '400', '0.75']);
+    expect(shown.split('\n')).toHaveLength(5);
   });
 });

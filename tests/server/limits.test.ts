@@ -41,6 +41,16 @@ describe('limits', () => {
     expect(batchTokens(limits)).toBeLessThanOrEqual(1024 + limits.maxRunningRequests);
   });
 
+  it('give prompts larger steps on a GPU while nothing decodes', () => {
+    const steps = (gpu: boolean) => {
+      const { chunkedPrefillSize, maxPrefillTokens, mixedChunk } = derive({}, { gpu });
+      return { chunkedPrefillSize, maxPrefillTokens, mixedChunk };
+    };
+    expect(steps(true)).toEqual({ chunkedPrefillSize: 512, maxPrefillTokens: 2048, mixedChunk: true });
+    expect(steps(false)).toEqual({ chunkedPrefillSize: 256, maxPrefillTokens: 512, mixedChunk: false });
+    expect(derive({ maxTotalTokens: 1024 }, { gpu: true }).maxPrefillTokens).toBe(1024);
+  });
+
   it('leave cores for other ranks', () => {
     expect(derive().threads).toBe(4);
     expect(derive({}, { ranks: 4 }).threads).toBe(1);

@@ -18,6 +18,7 @@ export const behind: Part = {
       ],
     },
   ],
+  headlines: [],
   show: (reports) =>
     reports
       .flatMap((report) => {

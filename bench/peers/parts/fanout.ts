@@ -1,7 +1,7 @@
 import type { ServerSummary } from '../../../src/bench/report.ts';
 import type { Part } from '../part.ts';
 import { llamaServer, tierkv } from '../peer.ts';
-import { commands, eachRound, figure, phaseOf, ratio, serverTable } from '../rows.ts';
+import { commands, eachRound, figure, figureOf, phaseOf, ratio, serverTable } from '../rows.ts';
 
 const PHASES = ['under a new prefix', 'under the same prefix'];
 
@@ -30,6 +30,16 @@ export const fanout: Part = {
       ],
     },
   ],
+  headlines: PHASES.map((phase) => ({
+    what: `eight requests at once ${phase} of 2,048 tokens: seconds`,
+    of: (server, report) =>
+      figureOf(
+        server,
+        phase,
+        eachRound(report, (one) => one.seconds),
+      ),
+    better: 'less',
+  })),
   show: (reports) =>
     reports
       .flatMap((report) => {

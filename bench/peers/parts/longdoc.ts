@@ -1,7 +1,7 @@
 import type { Part } from '../part.ts';
 import { FILES, llamaServer, tierkv } from '../peer.ts';
 import { reuseTable } from '../reuse-table.ts';
-import { commands } from '../rows.ts';
+import { commands, promptSpeed } from '../rows.ts';
 
 const PHASES = ['first questions', 'later questions'];
 
@@ -22,6 +22,7 @@ export const longdoc: Part = {
       ],
     },
   ],
+  headlines: [promptSpeed('later questions about long documents', 'later questions')],
   show: (reports) =>
     reports
       .flatMap((report) => [

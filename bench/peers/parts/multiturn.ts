@@ -1,7 +1,7 @@
 import type { Call, Part } from '../part.ts';
 import { FILES, llamaServer, type Peer, tierkv } from '../peer.ts';
 import { reuseTable } from '../reuse-table.ts';
-import { commands } from '../rows.ts';
+import { commands, promptSpeed } from '../rows.ts';
 
 const PHASE = 'all turns';
 const EIGHT_K = '--max-total-tokens 8192 --context-length 8192';
@@ -11,7 +11,12 @@ const ORDERS = { random: 'in random order', fifo: 'one after the other, always i
 type Order = keyof typeof ORDERS;
 
 /** Conversations whose turns mix; TierKV comes last. */
-function conversations(options: string, peers: readonly Peer[], orders: readonly Order[] = ['random']): Part {
+function conversations(
+  what: string,
+  options: string,
+  peers: readonly Peer[],
+  orders: readonly Order[] = ['random'],
+): Part {
   const calls = orders.map(
     (order): Call => ({
       workload: 'multiturn',
@@ -22,6 +27,7 @@ function conversations(options: string, peers: readonly Peer[], orders: readonly
   return {
     rounds: 1,
     calls,
+    headlines: orders.map((order, call) => promptSpeed(`${what}, ${ORDERS[order]}`, PHASE, call)),
     show: (reports) =>
       reports
         .flatMap((report, i) => [
@@ -35,6 +41,7 @@ function conversations(options: string, peers: readonly Peer[], orders: readonly
 
 /** Under one system prompt, with memory for all of it. */
 export const sharedSystem = conversations(
+  'turns under one system prompt',
   '--system-length 512 --clients 12 --rounds 4 --request-length 128 --output-length 32 --parallel 4',
   [
     llamaServer('defaults', ''),
@@ -46,7 +53,7 @@ export const sharedSystem = conversations(
 const CROWD = '--clients 16 --rounds 5 --request-length 256 --output-length 32 --parallel 4';
 
 /** With more conversations than the context holds, at 8 GiB of host memory, the default of llama-server. */
-export const memory8192 = conversations(CROWD, [
+export const memory8192 = conversations('turns at 8 GiB of host memory', CROWD, [
   llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 8192'),
   llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 8192'),
   tierkv('TierKV', `${EIGHT_K} --hicache-size 8.59 ${FILES}`),
@@ -54,6 +61,7 @@ export const memory8192 = conversations(CROWD, [
 
 /** At 256 MiB of host memory besides the context, which the order of turns decides the use of. */
 export const memory256 = conversations(
+  'turns at 256 MiB',
   CROWD,
   [
     llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 256'),
@@ -64,7 +72,7 @@ export const memory256 = conversations(
 );
 
 /** Without any besides the context: what TierKV has as L2 it has less as L1. */
-export const memory0 = conversations(CROWD, [
+export const memory0 = conversations('turns without any', CROWD, [
   llamaServer('defaults, a context of 8k', '-c 8192 --cache-ram 0'),
   llamaServer('4 slots, a context of 8k', '-np 4 -c 8192 --cache-ram 0'),
   tierkv('TierKV', `--max-total-tokens 5120 --context-length 5120 --hicache-size 0.0756 ${FILES}`),

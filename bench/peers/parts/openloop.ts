@@ -23,6 +23,13 @@ export const openloop: Part = {
       ],
     },
   ],
+  headlines: [
+    {
+      what: 'under one system prompt, first tokens within 2 s (p99): requests/s',
+      of: (server, report) => median(report, server.label),
+      better: 'more',
+    },
+  ],
   show: (reports) =>
     reports
       .flatMap((report) => {

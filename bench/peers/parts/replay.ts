@@ -1,7 +1,7 @@
 import type { Part } from '../part.ts';
 import { FILES, llamaServer, tierkv } from '../peer.ts';
 import { reuseTable } from '../reuse-table.ts';
-import { commands } from '../rows.ts';
+import { commands, promptSpeed } from '../rows.ts';
 
 /** The conversations of a real trace, a twentieth as long, as fast as they are answered. */
 export const replay: Part = {
@@ -17,6 +17,7 @@ export const replay: Part = {
       ],
     },
   ],
+  headlines: [promptSpeed('a real trace, with room for all of it', 'all requests')],
   show: (reports) =>
     reports.flatMap((report) => [reuseTable(report, 'all requests'), commands(report)]).join('\n\n'),
 };

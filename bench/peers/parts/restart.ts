@@ -2,7 +2,7 @@ import type { Phase, ServerSummary } from '../../../src/bench/report.ts';
 import { rounded } from '../../../src/bench/statistics.ts';
 import type { Call, Part } from '../part.ts';
 import { FILES, llamaServer, tierkv } from '../peer.ts';
-import { commands, eachRound, figure, phaseOf, ratio, serverTable } from '../rows.ts';
+import { commands, eachRound, figure, figureOf, phaseOf, ratio, serverTable } from '../rows.ts';
 
 /** The next turn of conversations before a restart and after it, by the length of what they had said. */
 function restarted(history: number, clients: number): Call {
@@ -18,29 +18,36 @@ function restarted(history: number, clients: number): Call {
   };
 }
 
+const AFTER = 'after the restart';
+
 export const restart: Part = {
   rounds: 1,
   calls: [restarted(1024, 8), restarted(4096, 4)],
+  headlines: ['1,024', '4,096'].map((length, call) => ({
+    what: `the first token after a restart, with ${length} tokens before it: ms`,
+    of: (server) => figureOf(server, AFTER, (one) => one.ttft?.p50),
+    better: 'less',
+    call,
+  })),
   show: (reports) =>
     reports
       .flatMap((report) => {
         const median = (phase: string, head: string) => figure(phase, head, (one) => one.ttft?.p50, 0);
-        const after = 'after the restart';
         const [first, to] = [(one: Phase) => one.ttft?.p50, report.servers.at(-1)?.label ?? ''];
         const shown = serverTable(report, [
           median('first turns', 'first turn, ms'),
           median('next turns', 'next turn, ms'),
-          median(after, 'after a restart, ms'),
-          { head: 'of the next turn', of: (server) => slowdown(server, after, 'next turns') },
-          ratio(report, { phase: after, head: 'of TierKV', of: first, to }),
+          median(AFTER, 'after a restart, ms'),
+          { head: 'of the next turn', of: (server) => slowdown(server, AFTER, 'next turns') },
+          ratio(report, { phase: AFTER, head: 'of TierKV', of: first, to }),
           figure(
-            after,
+            AFTER,
             'computed tokens',
             eachRound(report, (one) => one.computedTokens),
             0,
           ),
           figure(
-            after,
+            AFTER,
             'the least',
             eachRound(report, (one) => one.leastTokens),
             0,

@@ -17,6 +17,7 @@ export const situations: Part = {
       ],
     },
   ],
+  headlines: [],
   show: (reports) =>
     reports
       .flatMap((report) => {

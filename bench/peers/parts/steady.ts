@@ -1,12 +1,21 @@
-import type { Part } from '../part.ts';
+import type { Headline, Part } from '../part.ts';
 import { llamaServer, llamaServerSameLibrary, tierkv, tierkvFromNpm } from '../peer.ts';
-import { commands, serverTable, speeds } from '../rows.ts';
+import { commands, figureOf, SPEEDS, serverTable, speeds } from '../rows.ts';
 
 const COUNTS = [1, 4, 8];
 const EIGHT_SLOTS = '-np 8 -c 8192';
 const LIMITS = '--max-total-tokens 8192 --context-length 8192 --max-running-requests 8';
 /** Two at a time come first and are not shown: they warm a server up. */
 const WARM_UP = 2;
+
+const headlines = (kind: keyof typeof SPEEDS, of: string) =>
+  COUNTS.map(
+    (count): Headline => ({
+      what: `${of} that never come again, ${count} at a time: tokens/s`,
+      of: (server) => figureOf(server, `${kind}, ${count} at a time`, SPEEDS[kind]),
+      better: 'more',
+    }),
+  );
 
 /** What the engines do by themselves. */
 export const steady: Part = {
@@ -24,6 +33,7 @@ export const steady: Part = {
       ],
     },
   ],
+  headlines: [...headlines('prefill', 'prompts'), ...headlines('decode', 'answers')],
   show: (reports) =>
     reports
       .flatMap((report) => [
