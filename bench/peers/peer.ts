@@ -49,8 +49,15 @@ function tierkvCommand(flags: string): string {
 }
 
 /** L3 in files of the run's own folder. */
-export const FILES =
-  '--hicache-storage-backend file --hicache-storage-backend-extra-config \'{"path": "{dir}/pages"}\'';
+export const FILES = filesWith({});
+
+/** The same with other settings of the storage than its own. */
+export function filesWith(settings: Record<string, number>): string {
+  const words = Object.entries({ path: '{dir}/pages', ...settings }).map(
+    ([name, value]) => `"${name}": ${JSON.stringify(value)}`,
+  );
+  return `--hicache-storage-backend file --hicache-storage-backend-extra-config '{${words.join(', ')}}'`;
+}
 
 /** The command line for `tierkv bench --server`. */
 export function commandLine({ command }: Peer, { build, modelPath }: Places): string {

@@ -1,7 +1,10 @@
 import { table } from '../../support/page.ts';
 import type { Part } from '../part.ts';
-import { FILES, llamaServer, tierkv } from '../peer.ts';
+import { filesWith, llamaServer, tierkv } from '../peer.ts';
 import { commands, percent, phaseOf } from '../rows.ts';
+
+/** Turns here are of 64 tokens, less than what is fetched from a storage unless told otherwise. */
+const FILES = filesWith({ prefetch_threshold: 64 });
 
 /** Every way in which prompts have a beginning in common. */
 export const situations: Part = {
