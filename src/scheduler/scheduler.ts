@@ -241,8 +241,9 @@ export class Scheduler {
     if (outcome === 'no-room') return this.#makeRoom();
     if (outcome === 'aborted') return this.#resync(plan);
     this.#answersNext = onlyPrompts;
-    // Such steps tell how quickly prompts are computed.
-    if (onlyPrompts) this.#cache.computed(plannedTokens(plan), this.#clock.now() - began);
+    // Steps with one token of somebody tell nothing of how quickly prompts are computed.
+    if (onlyPrompts && plan.every((work) => work.tokens > 1))
+      this.#cache.computed(plannedTokens(plan), this.#clock.now() - began);
     this.#sampleAll(plan, rows);
   }
 
