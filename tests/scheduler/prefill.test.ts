@@ -35,6 +35,26 @@ describe('chunked prefill', () => {
     expect(perStep.slice(2, 7)).toEqual([[14], [1], [1, 16], [1, 16], [1, 8]]);
   });
 
+  it.each([true, false])(
+    'tells how quickly it goes, but not of one token (mixed: %s)',
+    async (mixedChunk) => {
+      const simulation = new Simulation({ ...LIMITS, mixedChunk });
+      const told: number[] = [];
+      simulation.tiers.cache.computed = (tokens) => void told.push(tokens);
+      for (const id of [0, 1]) {
+        simulation.submit({
+          id,
+          prompt: Array.from({ length: 40 }, (_, i) => i),
+          maxTokens: 3,
+          ignoreEnd: true,
+        });
+        await simulation.drain();
+      }
+      // All but the last one is cached the second time.
+      expect(told).toEqual([40]);
+    },
+  );
+
   it('never builds a batch beyond what the engine takes', async () => {
     const limits = fc.record<SimulationOptions>({
       batchTokens: fc.integer({ min: 1, max: 20 }),
