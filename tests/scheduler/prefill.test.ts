@@ -44,7 +44,7 @@ describe('chunked prefill', () => {
       for (const id of [0, 1]) {
         simulation.submit({
           id,
-          prompt: Array.from({ length: 40 }, (_, i) => i),
+          prompt: Array.from({ length: 40 }, (_, i) => i % 7),
           maxTokens: 3,
           ignoreEnd: true,
         });
