@@ -112,8 +112,10 @@ export class PageIndex {
     const kept = new Set(entries.map(([key]) => key));
     for (const [key, { bytes, modified }] of scan.pages) {
       if (kept.has(key) || this.#removed?.has(key)) continue;
-      const known = this.#entries.get(key)?.usedAt ?? 0;
-      const usedAt = Math.max(modified, known, this.#touched.get(key) ?? 0);
+      const known = Math.max(this.#entries.get(key)?.usedAt ?? 0, this.#touched.get(key) ?? 0);
+      // Files written within one tick of the system's clock have the same time, which can be later than ours by the
+      // digits that ours does not have.
+      const usedAt = Math.floor(modified) <= known ? known : modified;
       entries.push([key, { bytes, usedAt, seenAt: began }]);
     }
     entries.sort(([, a], [, b]) => a.usedAt - b.usedAt);
