@@ -1,4 +1,5 @@
 /** `npm run bench:peers`: TierKV beside llama.cpp's own server, under the workloads of `tierkv bench`. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
@@ -86,13 +87,15 @@ async function keep(name: string, part: Part, reports: readonly BenchReport[]): 
   await writeSection('bench:peers', glance(await kept()));
 }
 
-/** What was measured last of every part. */
+/** What was measured last of every part that was measured. */
 async function kept(): Promise<MeasuredPart[]> {
-  const all = Object.entries(PARTS).map(async ([name, part]) => {
-    const text = await readFile(resultsOf(name), 'utf8').catch(() => '{"reports": []}');
-    return { part, reports: (JSON.parse(text) as { reports: BenchReport[] }).reports };
-  });
-  return Promise.all(all);
+  const measured = Object.entries(PARTS).filter(([name]) => existsSync(resultsOf(name)));
+  return Promise.all(
+    measured.map(async ([name, part]) => {
+      const { reports } = JSON.parse(await readFile(resultsOf(name), 'utf8')) as { reports: BenchReport[] };
+      return { part, reports };
+    }),
+  );
 }
 
 function resultsOf(name: string): string {

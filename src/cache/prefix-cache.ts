@@ -187,9 +187,10 @@ export class PrefixCache implements RequestCache {
   }
 
   report(): CacheReport {
-    const { cells } = this.#device;
+    const { capacity, used } = this.#device.cells;
+    const out = this.#parts.swapping?.cellsOut ?? 0;
     return {
-      cells: { ...cells, evictable: this.#tree.evictableTokens },
+      cells: { capacity, used: used + out, evictable: this.#tree.evictableTokens },
       hostPages: { capacity: this.#host?.pool.capacity ?? 0, used: this.#tree.hostPages },
       sequences: { running: this.#device.runningSequences, cached: this.#device.cachedSequences },
       evictedTokens: { device: this.#device.evictedTokens, host: this.#host?.evictedTokens ?? 0 },

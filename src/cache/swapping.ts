@@ -60,6 +60,11 @@ export class Swapping {
     this.#mostCopies = Math.floor(copiedBytes / pages.bytes);
   }
 
+  /** Cells that those need that are out: they are as good as in use. */
+  get cellsOut(): number {
+    return this.#out.reduce((sum, move) => sum + this.#cellsOf(move), 0);
+  }
+
   /**
    * Before a step that computes prompts: takes every sequence out of its cells and puts those of the step back, one after
    * the other. Where that would not be worth it, or too much would have to be copied, nothing changes. Sequences of less
@@ -169,13 +174,16 @@ export class Swapping {
 
   /** Whether all fit beside what the step adds and what stays, and the page beside them of which a part is put back last. */
   #fits(moves: readonly Move[], tokens: number, ways: ReadonlyMap<number, Node>): boolean {
-    const { tokens: pageSize } = this.#pages;
     const moved = new Set(moves.map(({ sequence }) => sequence));
-    let needed = tokens + pageSize;
-    for (const { length, shared } of moves) needed += length - (shared?.pages ?? 0) * pageSize;
+    let needed = tokens + this.#pages.tokens;
+    for (const move of moves) needed += this.#cellsOf(move);
     for (const sequence of ways.keys())
       if (!moved.has(sequence)) needed += this.#cells.sequenceLength(sequence);
     return needed <= this.#cells.limits.cells;
+  }
+
+  #cellsOf({ length, shared }: Move): number {
+    return length - (shared?.pages ?? 0) * this.#pages.tokens;
   }
 
   #putBack({ sequence, length, shared, pages, tail }: Move): void {

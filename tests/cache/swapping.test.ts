@@ -20,6 +20,8 @@ interface Step {
   tokens: number;
   /** Cells in use when it began. */
   cells: number;
+  /** Cells that were reported as used then. */
+  reported: number;
 }
 
 /** Answers and prompts take turns in it, as on a CPU. Every step is noted. */
@@ -30,11 +32,12 @@ function observed(options: TieredOptions = {}) {
   const decode = engine.decode.bind(engine);
   engine.decode = () => {
     const { cellsInUse: cells } = engine;
+    const reported = simulation.scheduler.report().cache.cells.used;
     const outcome = decode();
     const batch = engine.steps.at(-1) ?? [];
     const sequences = new Set(batch.map(({ sequence }) => sequence));
     const computed = new Map([...sequences].map((sequence) => [sequence, engine.sequenceLength(sequence)]));
-    steps.push({ computed, tokens: batch.length, cells });
+    steps.push({ computed, tokens: batch.length, cells, reported });
     return outcome;
   };
   return { simulation, engine, steps };
@@ -85,6 +88,21 @@ describe('a prompt amid answers', () => {
     const lengths = [0, 1, 2].map((sequence) => engine.sequenceLength(sequence) - 16);
     expect(engine.cellsInUse).toBe(16 + lengths.reduce((sum, length) => sum + length, 0));
     await simulation.settle();
+  });
+
+  it('takes none of their cells from what is reported as used', async () => {
+    const observation = observed();
+    const { simulation, engine, steps } = observation;
+    const answering = [1, 2].map((id) => ({ id, prompt: [...pagesOf('abcd'), id], ...LONG }));
+    const prompt = { id: 3, prompt: pagesOf('abcdefghijklmn'), ...LONG };
+    const [chunk] = await promptAmidAnswers(observation, answering, prompt);
+    const before = chunk && steps[steps.indexOf(chunk) - 1];
+    expect(before?.tokens).toBe(2);
+    // Of the cells that the answers were in then, and of their two new ones, the prompt shares sixteen.
+    expect(chunk?.cells).toBe(16);
+    expect(chunk?.reported).toBe((before?.cells ?? 0) + 2);
+    await simulation.settle();
+    expect(simulation.scheduler.report().cache.cells.used).toBe(engine.cellsInUse);
   });
 
   it('is computed beside answers of less than a page, which stay', async () => {
