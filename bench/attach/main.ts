@@ -8,7 +8,7 @@ import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { Load } from '../support/load.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
-import { table, writeSection } from '../support/page.ts';
+import { inRounds, table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
 import { ADMIN_KEY, MODES, type Mode, Operations } from './operations.ts';
 
@@ -124,7 +124,7 @@ try {
     await mkdir(results, { recursive: true });
     const data = { ...machine, rounds, shape, windowMs, unloaded, loaded, windows, answers };
     await writeFile(path.join(results, 'attach.json'), `${JSON.stringify(data, null, 2)}\n`);
-    const about = `197 M parameters in q8_0, two ranks, medians of ${rounds} rounds`;
+    const about = `197 M parameters in q8_0, two ranks, medians of ${inRounds(rounds)}`;
     await writeSection('bench:attach', `${describeMachine(machine)}; ${about}.\n\n${markdown}`);
   });
 } finally {

@@ -9,7 +9,7 @@ import { median, rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
-import { table, writeSection } from '../support/page.ts';
+import { inRounds, table, writeSection } from '../support/page.ts';
 import { withServers } from '../support/server.ts';
 import { measureThroughput, SEEDS, type Shape, type Speed } from '../support/throughput.ts';
 import { SETTINGS, SHAPES } from './shapes.ts';
@@ -102,6 +102,6 @@ async function report(all: readonly Sample[]): Promise<void> {
   const machine = thisMachine();
   const result = { ...machine, settings: SETTINGS, rounds: ROUNDS, rows };
   await writeFile(path.join(here, '../results/engine.json'), `${JSON.stringify(result, null, 2)}\n`);
-  const about = `${describeMachine(machine)}, ${SETTINGS.threads} threads; 197 M parameters in q8_0, medians of ${ROUNDS} rounds.`;
+  const about = `${describeMachine(machine)}, ${SETTINGS.threads} threads; 197 M parameters in q8_0, medians of ${inRounds(ROUNDS)}.`;
   await writeSection('bench:engine', `${about}\n\n${table(HEAD, cells)}`);
 }

@@ -7,7 +7,7 @@ import { Scheduler } from '../../src/scheduler/scheduler.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import { Wakeup } from '../../src/shared/wakeup.ts';
 import { CacheCounts } from '../../tests/support/cache-counts.ts';
-import { table } from '../support/page.ts';
+import { inRounds, table } from '../support/page.ts';
 import type { Measured, Settings } from '../support/parts.ts';
 
 const VOCABULARY = 32;
@@ -63,7 +63,7 @@ export async function measureStepCost({ rounds, quick }: Settings): Promise<Meas
   return {
     data: { steps, rows },
     markdown,
-    about: `${steps} steps without a model, medians of ${rounds} rounds`,
+    about: `${steps} steps without a model, medians of ${inRounds(rounds)}`,
   };
 }
 

@@ -8,7 +8,7 @@ import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ProgressLine } from '../../src/cli/progress-line.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
-import { format, writeSection } from '../support/page.ts';
+import { format, inRounds, writeSection } from '../support/page.ts';
 import { runCall } from './call.ts';
 import { glance, type MeasuredPart } from './glance.ts';
 import { ensureLlamaCpp } from './llama-cpp.ts';
@@ -81,7 +81,7 @@ async function keep(name: string, part: Part, reports: readonly BenchReport[]): 
   const file = resultsOf(name);
   await writeFile(file, JSON.stringify({ ...machine, reports }, null, 2));
   await format(file);
-  const about = `197 M parameters in q8_0, ${THREADS} threads, ${rounds ?? part.rounds} rounds`;
+  const about = `197 M parameters in q8_0, ${THREADS} threads, ${inRounds(rounds ?? part.rounds)}`;
   const markdown = `${describeMachine(machine)}; ${about}.\n\n${part.show(reports)}`;
   await writeSection(`bench:peers -- --only ${name}`, markdown);
   await writeSection('bench:peers', glance(await kept()));

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { rounded } from '../../src/bench/statistics.ts';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { describeMachine, thisMachine } from '../support/machine.ts';
-import { table, writeSection } from '../support/page.ts';
+import { inRounds, table, writeSection } from '../support/page.ts';
 import { driverClient } from './driver-client.ts';
 import { LAYERS } from './layers.ts';
 import { type Compared, compare } from './measure.ts';
@@ -107,6 +107,6 @@ if (!quick && only === undefined) {
   await writeFile(path.join(results, 'storage.json'), `${JSON.stringify(data, null, 2)}\n`);
   await writeSection(
     'bench:storage',
-    `${describeMachine(machine)}; medians of ${rounds} rounds.\n\n${markdown}`,
+    `${describeMachine(machine)}; medians of ${inRounds(rounds)}.\n\n${markdown}`,
   );
 }

@@ -35,6 +35,11 @@ export async function format(file: string): Promise<void> {
   await promisify(execFile)(BIOME, ['format', '--write', file], { cwd: ROOT });
 }
 
+/** How often something was measured, as a part of a sentence. */
+export function inRounds(rounds: number): string {
+  return rounds === 1 ? '1 round' : `${rounds} rounds`;
+}
+
 type Cell = string | number;
 
 /** A table of markdown. */

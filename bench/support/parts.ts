@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { wholeNumber } from '../../src/cli/option-types.ts';
 import { ensureModel } from '../../src/models/store.ts';
 import { describeMachine, thisMachine } from './machine.ts';
-import { writeSection } from './page.ts';
+import { inRounds, writeSection } from './page.ts';
 
 /** What every part of a benchmark is given. */
 export interface Settings {
@@ -30,7 +30,7 @@ export type Part<Given = Settings> = (settings: Given) => Promise<Measured>;
 
 /** Of figures that a model was needed for. */
 export function withModel({ rounds }: Settings): string {
-  return `197 M parameters in q8_0, medians of ${rounds} rounds`;
+  return `197 M parameters in q8_0, medians of ${inRounds(rounds)}`;
 }
 
 /** The command of a benchmark that has parts: others may be added to its options. */
