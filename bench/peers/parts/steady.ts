@@ -28,6 +28,10 @@ export const steady: Part = {
         llamaServer('8 slots', EIGHT_SLOTS),
         llamaServer('defaults', ''),
         llamaServerSameLibrary('8 slots, without OpenMP', EIGHT_SLOTS),
+        llamaServerSameLibrary(
+          '8 slots that share the context, without OpenMP',
+          `${EIGHT_SLOTS} --kv-unified`,
+        ),
         tierkv('TierKV, the library without OpenMP', LIMITS),
         tierkvFromNpm('TierKV, the library of the npm package', LIMITS),
       ],
