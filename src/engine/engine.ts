@@ -84,6 +84,19 @@ export interface PageAccess {
    * @param start the position of the page's first token
    */
   restorePart(sequence: number, from: number, to: number, page: Uint8Array, start: number): RestoreOutcome;
+  /** Memory that pages are copied to and from more quickly than any other; undefined where all is alike. */
+  readonly pinned: PinnedMemory | undefined;
+}
+
+/**
+ * Host memory that is page-locked for the device. It is freed once nobody refers to its buffer any more. Undefined is
+ * what the system refuses.
+ */
+export interface PinnedMemory {
+  /** Locking holds up the caller and the device: milliseconds for tens of MiB. */
+  allocate(bytes: number): ArrayBuffer | undefined;
+  /** The same on another thread; calls to the device wait all the same. Never rejects. */
+  allocateAhead(bytes: number): Promise<ArrayBuffer | undefined>;
 }
 
 export type RestoreOutcome = 'done' | 'no-room' | 'rejected';

@@ -21,6 +21,10 @@ export interface Llama {
   ggml_backend_dev_type(device: Pointer): number;
   ggml_backend_dev_memory(device: Pointer, free: [number], total: [number]): void;
   ggml_backend_dev_backend_reg(device: Pointer): Pointer;
+  ggml_backend_dev_host_buffer_type(device: Pointer): Pointer | null;
+  ggml_backend_buft_alloc_buffer: Async<[type: Pointer, bytes: number], Pointer | null>;
+  ggml_backend_buffer_get_base(buffer: Pointer): Pointer;
+  ggml_backend_buffer_free(buffer: Pointer): void;
   ggml_backend_reg_get_proc_address(registry: Pointer, name: string): Pointer | null;
   ggml_threadpool_params_default(threads: number): NativeThreadPoolParams;
   llama_version(): string;
@@ -119,6 +123,10 @@ export const SIGNATURES: Record<keyof Llama, string> = {
   ggml_backend_dev_type: 'int f(void *)',
   ggml_backend_dev_memory: 'void f(void *, _Out_ size_t *, _Out_ size_t *)',
   ggml_backend_dev_backend_reg: 'void *f(void *)',
+  ggml_backend_dev_host_buffer_type: 'void *f(void *)',
+  ggml_backend_buft_alloc_buffer: 'void *f(void *, size_t)',
+  ggml_backend_buffer_get_base: 'void *f(void *)',
+  ggml_backend_buffer_free: 'void f(void *)',
   ggml_backend_reg_get_proc_address: 'void *f(void *, const char *)',
   ggml_threadpool_params_default: 'ggml_threadpool_params f(int)',
   llama_version: 'const char *f()',

@@ -7,11 +7,13 @@ import type {
   Grammar,
   ModelInfo,
   PageAccess,
+  PinnedMemory,
   Sampler,
   SamplingParams,
 } from '../engine.ts';
 import { SequenceLedger } from '../sequence-ledger.ts';
 import { LlamaBatch } from './batch.ts';
+import { computingDevice } from './computing-device.ts';
 import type { Llama } from './functions.ts';
 import { kvVariant } from './kv-variant.ts';
 import { findLibrary, type GpuChoice } from './library.ts';
@@ -21,6 +23,7 @@ import { checkModelFile } from './model-file.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PageLayout } from './page-layout.ts';
 import { LlamaPages, type PageHost } from './pages.ts';
+import { pinnedMemory } from './pinned-host-memory.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
 import { checkPages } from './self-check.ts';
 import type { Pointer } from './structs.ts';
@@ -31,8 +34,6 @@ export const KV_CACHE_TYPES = { f16: 1, q8_0: 8, q4_0: 2 } as const;
 export type KvCacheType = keyof typeof KV_CACHE_TYPES;
 
 const FLASH_ATTENTION_ON = 1;
-/** GGML_BACKEND_DEVICE_TYPE_CPU and _ACCEL; the others are GPUs. */
-const HOST_DEVICES = new Set([0, 3]);
 /** Results of llama_decode. */
 const OUTCOMES: Partial<Record<number, DecodeOutcome>> = { 0: 'done', 1: 'no-room', 2: 'aborted' };
 
@@ -73,7 +74,7 @@ export async function openLlamaEngine(options: LlamaEngineOptions): Promise<Engi
   }
   const engine = await LlamaEngine.create(llama, model, options);
   try {
-    if (engine.model.paging.supported) await engine.openPages(options.pageSize);
+    if (engine.model.paging.supported) await engine.openPages(options.pageSize, pinnedMemory(llama, options));
     return engine;
   } catch (error) {
     await engine.close();
@@ -103,7 +104,8 @@ class LlamaEngine implements Engine {
 
   static async create(llama: Llama, model: Pointer, options: LlamaEngineOptions): Promise<LlamaEngine> {
     checkKvCacheType(llama, model, options.kvCacheType);
-    const info = describeModel(llama, model, deviceName(llama, options));
+    const device = computingDevice(llama, options);
+    const info = describeModel(llama, model, device ? llama.ggml_backend_dev_name(device) : 'CPU');
     // One more for pages; where there are none, an id can cost memory.
     const sequenceIds = options.sequences + (info.paging.supported ? 1 : 0);
     if (sequenceIds > llama.llama_max_parallel_sequences())
@@ -194,7 +196,7 @@ class LlamaEngine implements Engine {
   }
 
   /** Checks that KV leaves and comes back unchanged, and makes {@link pages}. The engine is empty before and after. */
-  async openPages(pageSize: number): Promise<void> {
+  async openPages(pageSize: number, pinned: PinnedMemory | undefined): Promise<void> {
     const host: PageHost & { llama: Llama } = {
       llama: this.#llama,
       context: this.#context,
@@ -207,7 +209,7 @@ class LlamaEngine implements Engine {
     const cells = this.#llama.llama_n_ctx(this.#context);
     const variant = kvVariant(this.#llama, this.#modelPointer, cells);
     const shape = await checkPages(host, this, variant);
-    if (shape) this.pages = new LlamaPages(host, new PageLayout(shape, pageSize, variant));
+    if (shape) this.pages = new LlamaPages(host, new PageLayout(shape, pageSize, variant), pinned);
     else
       this.model = { ...this.model, paging: { supported: false, reason: 'its state has a form of its own' } };
   }
@@ -367,14 +369,4 @@ function checkKvCacheType(llama: Llama, model: Pointer, type: KvCacheType): void
   if (type === 'f16' || width === undefined || width % 32 === 0) return;
   const reason = `--kv-cache-dtype ${type} needs heads of a multiple of 32 values; this model's have ${width}.`;
   throw failure('bad_option', { reason });
-}
-
-function deviceName(llama: Llama, options: LlamaEngineOptions): string {
-  if (options.gpu !== 'off' && options.gpuLayers !== 0) {
-    for (let i = 0; i < llama.ggml_backend_dev_count(); i++) {
-      const device = llama.ggml_backend_dev_get(i);
-      if (!HOST_DEVICES.has(llama.ggml_backend_dev_type(device))) return llama.ggml_backend_dev_name(device);
-    }
-  }
-  return 'CPU';
 }

@@ -30,6 +30,7 @@ export class SimulatedPages implements PageAccess {
   readonly tokens: number;
   readonly bytes: number;
   readonly format: string;
+  readonly pinned = undefined;
   /** Pages that were saved and restored so far. */
   saved = 0;
   restored = 0;
