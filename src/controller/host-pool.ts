@@ -42,7 +42,7 @@ export class HostPool {
       this.#holders[slot] = 1;
       needed = Math.max(needed, slot + 1);
     }
-    this.#memory.give(needed);
+    this.#memory.provide(needed);
     return slots;
   }
 

@@ -2,10 +2,8 @@ import type { PinnedMemory } from '../engine/engine.ts';
 
 /** As large as one allocation comfortably is; the system backs its memory as it is first written. */
 const SLAB_BYTES = 1 << 30;
-/** Locking a slab holds up the device: 13 ms where that was measured. */
+/** While one is locked the device does nothing else: 13 ms where that was measured. */
 const PINNED_SLAB_BYTES = 1 << 25;
-/** Memory that is locked before it is needed, so that several long prompts find it ready. */
-const AHEAD_BYTES = 1 << 30;
 /**
  * A slot begins where a cache line does. The kernel copies files with an instruction that on some processors takes twice
  * as long when it does not.
@@ -21,11 +19,11 @@ export class SlotMemory {
   /** From the beginning of one slot to the next. */
   readonly #slotBytes: number;
   readonly #slotsPerSlab: number;
-  /** Slots below this one are in use, or were. */
-  #given = 0;
-  #isReadying = false;
 
-  /** @param pinned where it comes from, a slab at a time; when left out, all is allocated here */
+  /**
+   * @param pinned where it comes from: a slab at a time, while the server works already; when left out, all is allocated
+   *   here
+   */
   constructor(capacity: number, pageBytes: number, pinned?: PinnedMemory) {
     this.#capacity = capacity;
     this.#pageBytes = pageBytes;
@@ -33,16 +31,13 @@ export class SlotMemory {
     this.#slotBytes = Math.ceil(pageBytes / LINE_BYTES) * LINE_BYTES;
     const slabBytes = pinned ? PINNED_SLAB_BYTES : SLAB_BYTES;
     this.#slotsPerSlab = Math.max(1, Math.floor(slabBytes / this.#slotBytes));
-    if (pinned) void this.#readyAhead(pinned);
-    else this.give(capacity);
+    if (pinned) void this.#lockAll(pinned);
+    else this.provide(capacity);
   }
 
   /** Sees to it that the slots below `count` have memory. */
-  give(count: number): void {
-    if (count <= this.#given) return;
-    this.#given = count;
+  provide(count: number): void {
     while (this.#ready < count) this.#add(this.#pinned?.allocate(this.#nextBytes));
-    if (this.#pinned) void this.#readyAhead(this.#pinned);
   }
 
   /** The memory of one slot. */
@@ -67,16 +62,12 @@ export class SlotMemory {
     this.#slabs.push(slab ?? new ArrayBuffer(bytes, { maxByteLength: bytes }));
   }
 
-  async #readyAhead(pinned: PinnedMemory): Promise<void> {
-    if (this.#isReadying) return;
-    this.#isReadying = true;
-    const ahead = Math.ceil(AHEAD_BYTES / this.#slotBytes);
-    while (this.#ready < Math.min(this.#capacity, this.#given + ahead)) {
+  async #lockAll(pinned: PinnedMemory): Promise<void> {
+    while (this.#ready < this.#capacity) {
       const slab = await pinned.allocateAhead(this.#nextBytes);
-      // The last one can be smaller than what was the next one before.
-      if (slab?.byteLength !== this.#nextBytes) break;
-      this.#add(slab);
+      if (!slab) return;
+      // What was asked for meanwhile has memory of its own, and the last slab can be smaller.
+      if (slab.byteLength === this.#nextBytes) this.#add(slab);
     }
-    this.#isReadying = false;
   }
 }
