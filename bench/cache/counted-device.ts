@@ -20,7 +20,7 @@ export class CountedDevice implements DeviceCells, MovableCells {
       tokens: pageSize,
       bytes: 1,
       format: 'counted',
-      pinned: undefined,
+      memory: undefined,
       save: () => undefined,
       accepts: () => true,
       restorePart: (sequence, from, to) => {

@@ -94,7 +94,7 @@ export function createCache(
   let host: HostTier | undefined;
   let storage: StorageTier | undefined;
   if (options.hostPages > 0) {
-    const pool = new HostPool(options.hostPages, pages.bytes, pages.pinned);
+    const pool = new HostPool(options.hostPages, pages.bytes, pages.memory);
     host = new HostTier(pool, tree, device, new PageMover(pages, pool, clock, loading.rate, observer));
     const fetches = new Fetches({
       tree,

@@ -36,6 +36,8 @@ export class NoReuse implements RequestCache {
 
   swapIn(): void {}
 
+  rest(): void {}
+
   expect(): Arrival {
     return ADMIT_AT_ONCE;
   }

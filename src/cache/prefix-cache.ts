@@ -176,6 +176,10 @@ export class PrefixCache implements RequestCache {
     this.#parts.computeRate.measured(tokens, milliseconds);
   }
 
+  rest(isResting: boolean): void {
+    this.#host?.pool.rest(isResting);
+  }
+
   get idle(): boolean {
     return !this.#storage?.busy;
   }

@@ -39,6 +39,8 @@ export interface RequestCache {
   close(lease: Lease, computed: number): void;
   /** Measured speed of computing, for choosing between computing and loading. */
   computed(tokens: number, milliseconds: number): void;
+  /** Whether nothing is computed now, so that what holds up the device holds up nobody. */
+  rest(isResting: boolean): void;
   /** Whether nothing is being moved to or from the storage. */
   readonly idle: boolean;
   /** Drops everything. No lease is open. */

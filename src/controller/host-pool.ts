@@ -1,30 +1,34 @@
-import type { PinnedMemory } from '../engine/engine.ts';
+import type { PageMemory } from '../engine/engine.ts';
 import { SlotMemory } from './slot-memory.ts';
 
 /**
- * L2: host memory for pages, allocated once, in slots of one page. A slot is in use while somebody holds it: the
+ * L2: host memory for pages, in slots of one page. A slot is in use while somebody holds it: the
  * radix tree, and every transfer that reads or fills it. So a transfer that nobody waits for any more keeps its slot
  * from being used again until it has really ended.
  */
 export class HostPool {
-  /** Slots in all. */
-  readonly capacity: number;
   readonly pageBytes: number;
   readonly #memory: SlotMemory;
   /** Holders of each slot. */
   readonly #holders: Uint16Array;
   readonly #free: Int32Array;
+  #capacity: number;
   #freeCount: number;
 
-  /** @param pinned where memory comes from that the device copies to and from most quickly */
-  constructor(capacity: number, pageBytes: number, pinned?: PinnedMemory) {
-    this.capacity = capacity;
+  /** @param memory where it comes from; ordinary memory when left out */
+  constructor(capacity: number, pageBytes: number, memory?: PageMemory) {
+    this.#capacity = capacity;
     this.pageBytes = pageBytes;
-    this.#memory = new SlotMemory(capacity, pageBytes, pinned);
+    this.#memory = new SlotMemory(capacity, pageBytes, memory);
     this.#holders = new Uint16Array(capacity);
     // The lowest slots are given out first, so that memory which is never needed is never touched.
     this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
     this.#freeCount = capacity;
+  }
+
+  /** Slots in all. */
+  get capacity(): number {
+    return this.#capacity;
   }
 
   /** Slots that nobody holds. */
@@ -32,17 +36,21 @@ export class HostPool {
     return this.#freeCount;
   }
 
+  /** Whether the device computes nothing now: meanwhile memory is made ready for what comes. */
+  rest(isResting: boolean): void {
+    this.#memory.rest(isResting);
+  }
+
   /** Takes slots, all or none; the caller holds them. */
   take(count: number): Int32Array | undefined {
     if (count > this.#freeCount) return undefined;
-    this.#freeCount -= count;
-    const slots = this.#free.slice(this.#freeCount, this.#freeCount + count).reverse();
-    let needed = 0;
-    for (const slot of slots) {
-      this.#holders[slot] = 1;
-      needed = Math.max(needed, slot + 1);
+    const slots = this.#free.slice(this.#freeCount - count, this.#freeCount).reverse();
+    if (!this.#memory.provide(slots.reduce((most, slot) => Math.max(most, slot + 1), 0))) {
+      this.#keepWhatHasMemory();
+      return this.take(count);
     }
-    this.#memory.provide(needed);
+    this.#freeCount -= count;
+    for (const slot of slots) this.#holders[slot] = 1;
     return slots;
   }
 
@@ -70,5 +78,13 @@ export class HostPool {
   /** The memory of one slot: for who holds it, as long as it is held. */
   page(slot: number): Uint8Array<ArrayBuffer> {
     return this.#memory.page(slot);
+  }
+
+  /** The system has no more: the pool is as large as what it gave. */
+  #keepWhatHasMemory(): void {
+    this.#capacity = this.#memory.slots;
+    const free = this.#free.subarray(0, this.#freeCount).filter((slot) => slot < this.#capacity);
+    this.#free.set(free);
+    this.#freeCount = free.length;
   }
 }

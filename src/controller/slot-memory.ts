@@ -1,43 +1,62 @@
-import type { PinnedMemory } from '../engine/engine.ts';
+import type { PageMemory } from '../engine/engine.ts';
+import { alignedMemory } from '../shared/aligned-memory.ts';
 
-/** As large as one allocation comfortably is; the system backs its memory as it is first written. */
-const SLAB_BYTES = 1 << 30;
-/** While one is locked the device does nothing else: 13 ms where that was measured. */
-const PINNED_SLAB_BYTES = 1 << 25;
+/** Making one ready holds up others, for 10 to 30 ms where that was measured. */
+const SLAB_BYTES = 1 << 25;
 /**
  * A slot begins where a cache line does. The kernel copies files with an instruction that on some processors takes twice
  * as long when it does not.
  */
 const LINE_BYTES = 64;
 
-/** The memory behind the slots of a pool, in slabs of many slots. */
+/** The memory behind the slots of a pool, in slabs of many slots: allocated as it is needed, or earlier while nothing runs. */
 export class SlotMemory {
   readonly #pageBytes: number;
-  readonly #capacity: number;
-  readonly #pinned: PinnedMemory | undefined;
+  #capacity: number;
+  readonly #memory: PageMemory | undefined;
   readonly #slabs: ArrayBuffer[] = [];
   /** From the beginning of one slot to the next. */
   readonly #slotBytes: number;
   readonly #slotsPerSlab: number;
+  /** Slots below this one are in use, or were. */
+  #given = 0;
+  #isResting = false;
+  #isReadying = false;
 
-  /**
-   * @param pinned where it comes from: a slab at a time, while the server works already; when left out, all is allocated
-   *   here
-   */
-  constructor(capacity: number, pageBytes: number, pinned?: PinnedMemory) {
+  constructor(capacity: number, pageBytes: number, memory?: PageMemory) {
     this.#capacity = capacity;
     this.#pageBytes = pageBytes;
-    this.#pinned = pinned;
+    this.#memory = memory;
     this.#slotBytes = Math.ceil(pageBytes / LINE_BYTES) * LINE_BYTES;
-    const slabBytes = pinned ? PINNED_SLAB_BYTES : SLAB_BYTES;
-    this.#slotsPerSlab = Math.max(1, Math.floor(slabBytes / this.#slotBytes));
-    if (pinned) void this.#lockAll(pinned);
-    else this.provide(capacity);
+    this.#slotsPerSlab = Math.max(1, Math.floor(SLAB_BYTES / this.#slotBytes));
   }
 
-  /** Sees to it that the slots below `count` have memory. */
-  provide(count: number): void {
-    while (this.#ready < count) this.#add(this.#pinned?.allocate(this.#nextBytes));
+  /** Slots that have memory. */
+  get slots(): number {
+    return Math.min(this.#capacity, this.#slabs.length * this.#slotsPerSlab);
+  }
+
+  /**
+   * Sees to it that the slots below `count` have memory. False when the system has none for all of them: then those that
+   * have memory are all that there will be.
+   */
+  provide(count: number): boolean {
+    while (this.slots < count) {
+      const slab = this.#memory?.allocate(this.#nextBytes) ?? alignedMemory(this.#nextBytes);
+      if (!slab) {
+        this.#capacity = this.slots;
+        return false;
+      }
+      this.#slabs.push(slab);
+    }
+    this.#given = Math.max(this.#given, count);
+    return true;
+  }
+
+  /** Whether nothing runs that could be held up. */
+  rest(isResting: boolean): void {
+    this.#isResting = isResting;
+    if (isResting && this.#memory) void this.#readyMore(this.#memory);
   }
 
   /** The memory of one slot. */
@@ -47,27 +66,20 @@ export class SlotMemory {
     return new Uint8Array(slab, (slot % this.#slotsPerSlab) * this.#slotBytes, this.#pageBytes);
   }
 
-  /** Slots that have memory. */
-  get #ready(): number {
-    return Math.min(this.#capacity, this.#slabs.length * this.#slotsPerSlab);
-  }
-
   get #nextBytes(): number {
-    return Math.min(this.#capacity - this.#ready, this.#slotsPerSlab) * this.#slotBytes;
+    return Math.min(this.#capacity - this.slots, this.#slotsPerSlab) * this.#slotBytes;
   }
 
-  #add(slab: ArrayBuffer | undefined): void {
-    const bytes = this.#nextBytes;
-    // One that could grow is made of whole pages of the system; the memory of others begins in the middle of a line.
-    this.#slabs.push(slab ?? new ArrayBuffer(bytes, { maxByteLength: bytes }));
-  }
-
-  async #lockAll(pinned: PinnedMemory): Promise<void> {
-    while (this.#ready < this.#capacity) {
-      const slab = await pinned.allocateAhead(this.#nextBytes);
-      if (!slab) return;
+  async #readyMore(memory: PageMemory): Promise<void> {
+    if (this.#isReadying) return;
+    this.#isReadying = true;
+    const ahead = memory.aheadBytes / this.#slotBytes;
+    while (this.#isResting && this.slots < Math.min(this.#capacity, this.#given + ahead)) {
+      const slab = await memory.allocateAhead(this.#nextBytes);
+      if (!slab) break;
       // What was asked for meanwhile has memory of its own, and the last slab can be smaller.
-      if (slab.byteLength === this.#nextBytes) this.#add(slab);
+      if (slab.byteLength === this.#nextBytes) this.#slabs.push(slab);
     }
+    this.#isReadying = false;
   }
 }

@@ -84,18 +84,23 @@ export interface PageAccess {
    * @param start the position of the page's first token
    */
   restorePart(sequence: number, from: number, to: number, page: Uint8Array, start: number): RestoreOutcome;
-  /** Memory that pages are copied to and from more quickly than any other; undefined where all is alike. */
-  readonly pinned: PinnedMemory | undefined;
+  /** What to keep pages in; undefined where any memory is as good. */
+  readonly memory: PageMemory | undefined;
 }
 
 /**
- * Host memory that is page-locked for the device. It is freed once nobody refers to its buffer any more. Undefined is
- * what the system refuses.
+ * Host memory that pages are quickly copied to and from. It is freed once nobody refers to its buffer any more. Undefined
+ * is what the system refuses.
  */
-export interface PinnedMemory {
-  /** Locking holds up the caller and the device: milliseconds for tens of MiB. */
+export interface PageMemory {
+  /** How much of it is worth having before it is needed, in bytes. */
+  readonly aheadBytes: number;
+  /** Memory that is needed now. */
   allocate(bytes: number): ArrayBuffer | undefined;
-  /** The same on another thread; calls to the device wait all the same. Never rejects. */
+  /**
+   * Memory for later, made ready on another thread. That takes milliseconds for tens of MiB, in which calls to the device
+   * can have to wait. Never rejects.
+   */
   allocateAhead(bytes: number): Promise<ArrayBuffer | undefined>;
 }
 

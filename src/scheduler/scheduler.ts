@@ -125,7 +125,7 @@ export class Scheduler {
       this.#dropAborted();
       if (!this.#gate.closed) this.#admit();
       if (this.#running.length === 0 && this.#cache.idle) this.#gate.noteIdle();
-      if (this.#running.length === 0) await this.#wakeup.wait();
+      if (this.#running.length === 0) await this.#sleep();
       else await this.#runStep();
     }
     this.#dropAborted();
@@ -140,6 +140,12 @@ export class Scheduler {
     }
     this.#wakeup.signal();
     await this.#grammars.settled();
+  }
+
+  async #sleep(): Promise<void> {
+    this.#cache.rest(true);
+    await this.#wakeup.wait();
+    this.#cache.rest(false);
   }
 
   #whyRefused(spec: RequestSpec): Failure | undefined {

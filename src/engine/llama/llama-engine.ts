@@ -7,7 +7,7 @@ import type {
   Grammar,
   ModelInfo,
   PageAccess,
-  PinnedMemory,
+  PageMemory,
   Sampler,
   SamplingParams,
 } from '../engine.ts';
@@ -22,8 +22,8 @@ import { describeModel, headWidth, loadModel, whyNotGenerative } from './model.t
 import { checkModelFile } from './model-file.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PageLayout } from './page-layout.ts';
+import { pageMemory } from './page-memory.ts';
 import { LlamaPages, type PageHost } from './pages.ts';
-import { pinnedMemory } from './pinned-host-memory.ts';
 import { Candidates, LlamaGrammar, LlamaSampler, type SamplerHost } from './sampler.ts';
 import { checkPages } from './self-check.ts';
 import type { Pointer } from './structs.ts';
@@ -74,7 +74,7 @@ export async function openLlamaEngine(options: LlamaEngineOptions): Promise<Engi
   }
   const engine = await LlamaEngine.create(llama, model, options);
   try {
-    if (engine.model.paging.supported) await engine.openPages(options.pageSize, pinnedMemory(llama, options));
+    if (engine.model.paging.supported) await engine.openPages(options.pageSize, pageMemory(llama, options));
     return engine;
   } catch (error) {
     await engine.close();
@@ -196,7 +196,7 @@ class LlamaEngine implements Engine {
   }
 
   /** Checks that KV leaves and comes back unchanged, and makes {@link pages}. The engine is empty before and after. */
-  async openPages(pageSize: number, pinned: PinnedMemory | undefined): Promise<void> {
+  async openPages(pageSize: number, memory: PageMemory): Promise<void> {
     const host: PageHost & { llama: Llama } = {
       llama: this.#llama,
       context: this.#context,
@@ -209,7 +209,7 @@ class LlamaEngine implements Engine {
     const cells = this.#llama.llama_n_ctx(this.#context);
     const variant = kvVariant(this.#llama, this.#modelPointer, cells);
     const shape = await checkPages(host, this, variant);
-    if (shape) this.pages = new LlamaPages(host, new PageLayout(shape, pageSize, variant), pinned);
+    if (shape) this.pages = new LlamaPages(host, new PageLayout(shape, pageSize, variant), memory);
     else
       this.model = { ...this.model, paging: { supported: false, reason: 'its state has a form of its own' } };
   }

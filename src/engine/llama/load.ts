@@ -92,13 +92,18 @@ function verify(llama: Llama): void {
   }
 }
 
-/** A libc function, as something that the library can call on its own threads without touching JavaScript. */
-export function libcFunction(name: 'abs' | 'strlen'): Pointer {
+/** The C library of this platform. */
+export function libc(): LibraryHandle {
   const files: Partial<Record<NodeJS.Platform, string>> = {
     darwin: 'libSystem.B.dylib',
     win32: 'ucrtbase.dll',
   };
-  return koffi.load(files[process.platform] ?? 'libc.so.6').symbol(name) as Pointer;
+  return koffi.load(files[process.platform] ?? 'libc.so.6');
+}
+
+/** A libc function, as something that the library can call on its own threads without touching JavaScript. */
+export function libcFunction(name: 'abs' | 'strlen'): Pointer {
+  return libc().symbol(name) as Pointer;
 }
 
 /** A log callback that does nothing: `abs(level)`. NULL would mean stderr. */

@@ -1,5 +1,5 @@
 import { failure } from '../../shared/errors.ts';
-import type { PageAccess, PinnedMemory, RestoreOutcome } from '../engine.ts';
+import type { PageAccess, PageMemory, RestoreOutcome } from '../engine.ts';
 import { checkPart } from '../page-part.ts';
 import type { SequenceLedger } from '../sequence-ledger.ts';
 import type { Llama } from './functions.ts';
@@ -32,14 +32,14 @@ export class LlamaPages implements PageAccess {
   readonly tokens: number;
   readonly bytes: number;
   readonly format: string;
-  readonly pinned: PinnedMemory | undefined;
+  readonly memory: PageMemory | undefined;
   readonly #host: PageHost;
   readonly #layout: PageLayout;
 
-  constructor(host: PageHost, layout: PageLayout, pinned?: PinnedMemory) {
+  constructor(host: PageHost, layout: PageLayout, memory?: PageMemory) {
     this.#host = host;
     this.#layout = layout;
-    this.pinned = pinned;
+    this.memory = memory;
     this.tokens = layout.tokens;
     this.bytes = layout.bytes;
     this.format = layout.format;

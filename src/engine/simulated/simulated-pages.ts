@@ -30,7 +30,7 @@ export class SimulatedPages implements PageAccess {
   readonly tokens: number;
   readonly bytes: number;
   readonly format: string;
-  readonly pinned = undefined;
+  readonly memory = undefined;
   /** Pages that were saved and restored so far. */
   saved = 0;
   restored = 0;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HostPool } from '../../../src/controller/host-pool.ts';
+import type { PageMemory } from '../../../src/engine/engine.ts';
 
 describe('the host pool', () => {
   it('gives out all or none, and no slot twice', () => {
@@ -53,7 +54,31 @@ describe('the host pool', () => {
     const slots = pool.take(5)!;
     for (const slot of slots) pool.page(slot)[0] = slot + 1;
     expect([...slots].map((slot) => pool.page(slot)[0])).toEqual([1, 2, 3, 4, 5]);
-    expect(new Set([...slots].map((slot) => pool.page(slot).buffer)).size).toBe(3);
+    expect(new Set([...slots].map((slot) => pool.page(slot).buffer)).size).toBe(5);
+  });
+
+  it('is as large as what the system gives', () => {
+    const pool = new HostPool(5, 2 ** 52);
+    expect(pool.take(1)).toBeUndefined();
+    expect([pool.capacity, pool.free]).toEqual([0, 0]);
+    expect(pool.take(0)).toHaveLength(0);
+  });
+
+  it('goes on with the slots that have memory when there is no more', () => {
+    let slabs = 2;
+    const source: PageMemory = {
+      aheadBytes: 0,
+      allocate: () => (slabs-- > 0 ? new ArrayBuffer(8) : undefined),
+      allocateAhead: async () => undefined,
+    };
+    // So large that there is none from elsewhere.
+    const pool = new HostPool(5, 2 ** 52, source);
+    const first = pool.take(1)!;
+    expect(pool.take(2)).toBeUndefined();
+    expect([pool.capacity, pool.free]).toEqual([2, 1]);
+    pool.release(first);
+    expect([...pool.take(2)!].sort()).toEqual([0, 1]);
+    expect(pool.free).toBe(0);
   });
 
   it('counts like a naive one under any takes, holds and releases', () => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { HostPool } from '../../../src/controller/host-pool.ts';
-import type { PinnedMemory } from '../../../src/engine/engine.ts';
+import type { PageMemory } from '../../../src/engine/engine.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Page-locked memory that is ready when the test says so, or that the system has no more of. */
-class FakePinned implements PinnedMemory {
+/** Memory that is ready when the test says so, or that the system has no more of. */
+class FakeMemory implements PageMemory {
+  aheadBytes = Number.POSITIVE_INFINITY;
   /** Slabs of each way, in bytes. */
   readonly now: number[] = [];
   readonly ahead: number[] = [];
@@ -47,55 +48,92 @@ function everySlotIsItsOwn(pool: HostPool, slots: Int32Array): void {
   expect([...slots].map((slot) => pool.page(slot)[0])).toEqual([...slots].map((slot) => slot + 1));
 }
 
-describe('the memory of slots, page-locked', () => {
-  it('is locked a slab at a time while nobody needs it', async () => {
-    const pinned = new FakePinned();
-    const pool = new HostPool(10, 8 * MIB, pinned);
-    expect(pinned.ahead).toEqual([32 * MIB]);
-    await pinned.endAll();
-    expect(pinned.ahead).toEqual([32 * MIB, 32 * MIB, 16 * MIB]);
+describe('the memory of slots', () => {
+  it('is made ready a slab at a time while nothing runs', async () => {
+    const source = new FakeMemory();
+    const pool = new HostPool(10, 8 * MIB, source);
+    expect(source.ahead).toEqual([]);
+    pool.rest(true);
+    expect(source.ahead).toEqual([32 * MIB]);
+    await source.endAll();
+    expect(source.ahead).toEqual([32 * MIB, 32 * MIB, 16 * MIB]);
     everySlotIsItsOwn(pool, pool.take(10)!);
-    expect(pinned.now).toEqual([]);
+    expect(source.now).toEqual([]);
   });
 
-  it('is locked at once where it is needed before it is ready', async () => {
-    const pinned = new FakePinned();
-    const pool = new HostPool(400, 8 * MIB, pinned);
+  it('is made ready no further than the source says, from what is in use on', async () => {
+    const source = new FakeMemory();
+    source.aheadBytes = 40 * MIB;
+    const pool = new HostPool(100, 8 * MIB, source);
+    pool.rest(true);
+    await source.endAll();
+    expect(source.ahead).toHaveLength(2);
+    pool.take(5);
+    pool.rest(true);
+    await source.endAll();
+    expect(source.ahead).toHaveLength(3);
+    pool.rest(true);
+    expect(source.ahead).toHaveLength(3);
+  });
+
+  it('is not made ready any more once something runs', async () => {
+    const source = new FakeMemory();
+    const pool = new HostPool(10, 8 * MIB, source);
+    pool.rest(true);
+    pool.rest(false);
+    await source.endAll();
+    expect(source.ahead).toHaveLength(1);
+    everySlotIsItsOwn(pool, pool.take(4)!);
+    expect(source.now).toEqual([]);
+    pool.rest(true);
+    pool.rest(false);
+    pool.rest(true);
+    await source.endAll();
+    expect(source.ahead).toHaveLength(3);
+  });
+
+  it('is allocated at once where it is needed before it is ready', async () => {
+    const source = new FakeMemory();
+    const pool = new HostPool(400, 8 * MIB, source);
+    pool.rest(true);
     const slots = pool.take(9)!;
-    expect(pinned.now).toEqual(Array(3).fill(32 * MIB));
+    expect(source.now).toEqual(Array(3).fill(32 * MIB));
     everySlotIsItsOwn(pool, slots);
-    await pinned.endAll();
+    await source.endAll();
     everySlotIsItsOwn(pool, slots);
     everySlotIsItsOwn(pool, pool.take(120)!);
   });
 
   it('is never more than the pool has slots', async () => {
-    const pinned = new FakePinned();
-    const pool = new HostPool(10, 8 * MIB, pinned);
+    const source = new FakeMemory();
+    const pool = new HostPool(10, 8 * MIB, source);
+    pool.rest(true);
     const all = pool.take(10)!;
-    expect(pinned.now).toEqual([32 * MIB, 32 * MIB, 16 * MIB]);
-    await pinned.endAll();
+    expect(source.now).toEqual([32 * MIB, 32 * MIB, 16 * MIB]);
+    await source.endAll();
     everySlotIsItsOwn(pool, all);
     pool.release(all);
     everySlotIsItsOwn(pool, pool.take(10)!);
-    expect([pinned.now.length, pinned.ahead.length]).toEqual([3, 1]);
+    expect([source.now.length, source.ahead.length]).toEqual([3, 1]);
     expect(() => pool.page(10)).toThrow(RangeError);
   });
 
-  it('is not locked where the system refuses that', async () => {
-    const pinned = new FakePinned();
-    pinned.exhausted = true;
-    const pool = new HostPool(10, 8 * MIB, pinned);
-    await pinned.endAll();
-    expect(pinned.ahead).toHaveLength(1);
+  it('is ordinary memory where the source has none', async () => {
+    const source = new FakeMemory();
+    source.exhausted = true;
+    const pool = new HostPool(10, 8 * MIB, source);
+    pool.rest(true);
+    await source.endAll();
+    expect(source.ahead).toHaveLength(1);
     everySlotIsItsOwn(pool, pool.take(10)!);
   });
 
   it('holds one page in a slab where pages are large', async () => {
-    const pinned = new FakePinned();
-    const pool = new HostPool(3, GIB / 4 + 1, pinned);
-    await pinned.endAll();
+    const source = new FakeMemory();
+    const pool = new HostPool(3, GIB / 4 + 1, source);
+    pool.rest(true);
+    await source.endAll();
     everySlotIsItsOwn(pool, pool.take(3)!);
-    expect(pinned.ahead).toEqual(Array(3).fill(GIB / 4 + 64));
+    expect(source.ahead).toEqual(Array(3).fill(GIB / 4 + 64));
   });
 });

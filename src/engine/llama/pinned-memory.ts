@@ -1,8 +1,6 @@
 import koffi from 'koffi';
-import type { PinnedMemory } from '../engine.ts';
-import { computingDevice } from './computing-device.ts';
+import type { PageMemory } from '../engine.ts';
 import type { Llama } from './functions.ts';
-import { findLibrary, type GpuChoice } from './library.ts';
 import type { Pointer } from './structs.ts';
 
 type Functions = Pick<
@@ -14,7 +12,9 @@ type Functions = Pick<
  * Host memory of a GPU's own kind. CUDA copies any other through a buffer of the driver: pages of 8 MiB came to an H200
  * and from it at 5 GB/s, with this at 12, and at 1.2 where the memory was touched for the first time.
  */
-export class PinnedHostMemory implements PinnedMemory {
+export class PinnedMemory implements PageMemory {
+  /** All of it: it is the server's anyway, and while some is locked the device does nothing else. */
+  readonly aheadBytes = Number.POSITIVE_INFINITY;
   readonly #llama: Functions;
   readonly #type: Pointer;
   /** Frees the library's buffer after the memory has lost its last reader, a transfer that nobody waits for included. */
@@ -45,16 +45,4 @@ export class PinnedHostMemory implements PinnedMemory {
     this.#freed.register(memory, buffer);
     return memory;
   }
-}
-
-/** What the device of an engine copies most quickly to and from; undefined where that is any memory, or not known. */
-export function pinnedMemory(
-  llama: Llama,
-  options: { gpu: GpuChoice; gpuLayers: number },
-): PinnedMemory | undefined {
-  // Nothing says that the other backends allocate while another thread copies.
-  if (findLibrary(options.gpu).kind !== 'cuda') return undefined;
-  const device = computingDevice(llama, options);
-  const type = device === undefined ? null : llama.ggml_backend_dev_host_buffer_type(device);
-  return type === null ? undefined : new PinnedHostMemory(llama, type);
 }

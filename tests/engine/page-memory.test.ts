@@ -4,8 +4,10 @@ import koffi from 'koffi';
 import { describe, expect, it } from 'vitest';
 import { findLibrary } from '../../src/engine/llama/library.ts';
 import { loadLibrary } from '../../src/engine/llama/load.ts';
-import { PinnedHostMemory, pinnedMemory } from '../../src/engine/llama/pinned-host-memory.ts';
+import { pageMemory } from '../../src/engine/llama/page-memory.ts';
+import { PinnedMemory } from '../../src/engine/llama/pinned-memory.ts';
 import type { Pointer } from '../../src/engine/llama/structs.ts';
+import { TouchedMemory } from '../../src/engine/llama/touched-memory.ts';
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc') as () => void;
@@ -43,7 +45,7 @@ function library({ refuses = false, fails = false } = {}) {
 describe('page-locked memory', () => {
   it('is memory of the library, allocated at once or on another thread', async () => {
     const { functions } = library();
-    const pinned = new PinnedHostMemory(functions, 1n);
+    const pinned = new PinnedMemory(functions, 1n);
     for (const memory of [pinned.allocate(1000), await pinned.allocateAhead(1000)]) {
       const bytes = new Uint8Array(memory!);
       bytes.fill(7);
@@ -53,7 +55,7 @@ describe('page-locked memory', () => {
 
   it('is freed when nobody reads it any more, and not before', async () => {
     const { functions, freed, allocated } = library();
-    const pinned = new PinnedHostMemory(functions, 1n);
+    const pinned = new PinnedMemory(functions, 1n);
     const page = new Uint8Array(pinned.allocate(1000)!, 100, 10);
     pinned.allocate(1000);
     await expect
@@ -66,14 +68,35 @@ describe('page-locked memory', () => {
   });
 
   it('is nothing where the library has none or the call fails', async () => {
-    const refusing = new PinnedHostMemory(library({ refuses: true }).functions, 1n);
+    const refusing = new PinnedMemory(library({ refuses: true }).functions, 1n);
     expect([refusing.allocate(8), await refusing.allocateAhead(8)]).toEqual([undefined, undefined]);
-    const failing = new PinnedHostMemory(library({ fails: true }).functions, 1n);
+    const failing = new PinnedMemory(library({ fails: true }).functions, 1n);
     expect(await failing.allocateAhead(8)).toBeUndefined();
   });
+});
 
-  it('is not asked for where a CPU computes', () => {
+describe('memory that is touched before it is needed', () => {
+  it('is what a CPU takes', () => {
     const llama = loadLibrary(findLibrary('off'));
-    expect(pinnedMemory(llama, { gpu: 'off', gpuLayers: 0 })).toBeUndefined();
+    expect(pageMemory(llama, { gpu: 'off', gpuLayers: 0 })).toBeInstanceOf(TouchedMemory);
+  });
+
+  it('has the system behind it when it comes, and not before', async () => {
+    const bytes = 64 * 2 ** 20;
+    const touched = new TouchedMemory();
+    const before = process.memoryUsage.rss();
+    const later = touched.allocate(bytes)!;
+    const untouched = process.memoryUsage.rss() - before;
+    const ready = (await touched.allocateAhead(bytes))!;
+    const after = process.memoryUsage.rss() - before - untouched;
+    expect([later.byteLength, ready.byteLength]).toEqual([bytes, bytes]);
+    expect(untouched).toBeLessThan(bytes / 4);
+    expect(after).toBeGreaterThan((bytes * 3) / 4);
+  });
+
+  it('is nothing where there is none', async () => {
+    const touched = new TouchedMemory();
+    const tooMuch = Number.MAX_SAFE_INTEGER;
+    expect([touched.allocate(tooMuch), await touched.allocateAhead(tooMuch)]).toEqual([undefined, undefined]);
   });
 });
