@@ -93,7 +93,7 @@ export interface PageAccess {
  * is what the system refuses.
  */
 export interface PageMemory {
-  /** How much of it is worth having before it is needed, in bytes. */
+  /** How much of it is worth having before any is needed, in bytes. */
   readonly aheadBytes: number;
   /** Memory that is needed now. */
   allocate(bytes: number): ArrayBuffer | undefined;

@@ -7,7 +7,7 @@ import { libc } from './load.ts';
  * that was measured pages were written at 1.2 GB/s for the first time, and at 9 from then on.
  */
 export class TouchedMemory implements PageMemory {
-  /** Several long prompts; a server at rest is not to take all that it may. */
+  /** Some long prompts after a restart. A server at rest is not to take all that it may, nor to work between requests. */
   readonly aheadBytes = 256 * 2 ** 20;
   readonly #fill = libc().func('void *memset(void *memory, int value, size_t bytes)');
 
