@@ -56,7 +56,7 @@ export async function measureReads(pool: HostPool, slots: Int32Array, rounds: nu
     const places = files.map((file) => path.join(folder, file));
     // Memory like that of the slots, so that copying costs the same.
     const room = new HostPool(places.length, pool.pageBytes + HEADER_BYTES);
-    const buffers = places.map((_, i) => room.page(i).fill(1));
+    const buffers = Array.from(room.take(places.length)!, (slot) => room.page(slot).fill(1));
     const bytes = slots.length * pool.pageBytes;
     const read: number[] = [];
     const plain: number[] = [];
