@@ -1,8 +1,8 @@
 import type { PageMemory } from '../engine/engine.ts';
 import { alignedMemory } from '../shared/aligned-memory.ts';
 
-/** Making one ready holds up what begins meanwhile: for 3 to 8 ms where that was measured. */
-const SLAB_BYTES = 1 << 23;
+/** Making one ready holds up what begins meanwhile: for 6 to 16 ms where that was measured. */
+const SLAB_BYTES = 1 << 24;
 /**
  * A slot begins where a cache line does. The kernel copies files with an instruction that on some processors takes twice
  * as long when it does not.

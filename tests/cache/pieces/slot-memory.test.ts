@@ -51,20 +51,20 @@ function everySlotIsItsOwn(pool: HostPool, slots: Int32Array): void {
 describe('the memory of slots', () => {
   it('is made ready a slab at a time while nothing runs', async () => {
     const source = new FakeMemory();
-    const pool = new HostPool(10, 2 * MIB, source);
+    const pool = new HostPool(10, 4 * MIB, source);
     expect(source.ahead).toEqual([]);
     pool.rest(true);
-    expect(source.ahead).toEqual([8 * MIB]);
+    expect(source.ahead).toEqual([16 * MIB]);
     await source.endAll();
-    expect(source.ahead).toEqual([8 * MIB, 8 * MIB, 4 * MIB]);
+    expect(source.ahead).toEqual([16 * MIB, 16 * MIB, 8 * MIB]);
     everySlotIsItsOwn(pool, pool.take(10)!);
     expect(source.now).toEqual([]);
   });
 
   it('is made ready no further than the source says', async () => {
     const source = new FakeMemory();
-    source.aheadBytes = 10 * MIB;
-    const pool = new HostPool(100, 2 * MIB, source);
+    source.aheadBytes = 20 * MIB;
+    const pool = new HostPool(100, 4 * MIB, source);
     pool.rest(true);
     await source.endAll();
     expect(source.ahead).toHaveLength(2);
@@ -75,7 +75,7 @@ describe('the memory of slots', () => {
 
   it('is not made ready any more once something runs', async () => {
     const source = new FakeMemory();
-    const pool = new HostPool(10, 2 * MIB, source);
+    const pool = new HostPool(10, 4 * MIB, source);
     pool.rest(true);
     pool.rest(false);
     await source.endAll();
@@ -91,10 +91,10 @@ describe('the memory of slots', () => {
 
   it('is allocated at once where it is needed before it is ready', async () => {
     const source = new FakeMemory();
-    const pool = new HostPool(400, 2 * MIB, source);
+    const pool = new HostPool(400, 4 * MIB, source);
     pool.rest(true);
     const slots = pool.take(9)!;
-    expect(source.now).toEqual(Array(3).fill(8 * MIB));
+    expect(source.now).toEqual(Array(3).fill(16 * MIB));
     everySlotIsItsOwn(pool, slots);
     await source.endAll();
     everySlotIsItsOwn(pool, slots);
@@ -103,10 +103,10 @@ describe('the memory of slots', () => {
 
   it('is never more than the pool has slots', async () => {
     const source = new FakeMemory();
-    const pool = new HostPool(10, 2 * MIB, source);
+    const pool = new HostPool(10, 4 * MIB, source);
     pool.rest(true);
     const all = pool.take(10)!;
-    expect(source.now).toEqual([8 * MIB, 8 * MIB, 4 * MIB]);
+    expect(source.now).toEqual([16 * MIB, 16 * MIB, 8 * MIB]);
     await source.endAll();
     everySlotIsItsOwn(pool, all);
     pool.release(all);
@@ -118,7 +118,7 @@ describe('the memory of slots', () => {
   it('is ordinary memory where the source has none', async () => {
     const source = new FakeMemory();
     source.exhausted = true;
-    const pool = new HostPool(10, 2 * MIB, source);
+    const pool = new HostPool(10, 4 * MIB, source);
     pool.rest(true);
     await source.endAll();
     expect(source.ahead).toHaveLength(1);
