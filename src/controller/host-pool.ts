@@ -2,9 +2,9 @@ import type { PageMemory } from '../engine/engine.ts';
 import { SlotMemory } from './slot-memory.ts';
 
 /**
- * L2: host memory for pages, in slots of one page. A slot is in use while somebody holds it: the
- * radix tree, and every transfer that reads or fills it. So a transfer that nobody waits for any more keeps its slot
- * from being used again until it has really ended.
+ * L2: host memory for pages, in slots of one page. A slot is in use while somebody holds it: the radix tree, and every
+ * transfer that reads or fills it. So a transfer that nobody waits for any more keeps its slot from being used again
+ * until it has really ended.
  */
 export class HostPool {
   readonly pageBytes: number;
@@ -12,12 +12,10 @@ export class HostPool {
   /** Holders of each slot. */
   readonly #holders: Uint16Array;
   readonly #free: Int32Array;
-  #capacity: number;
   #freeCount: number;
 
   /** @param memory where it comes from; ordinary memory when left out */
   constructor(capacity: number, pageBytes: number, memory?: PageMemory) {
-    this.#capacity = capacity;
     this.pageBytes = pageBytes;
     this.#memory = new SlotMemory(capacity, pageBytes, memory);
     this.#holders = new Uint16Array(capacity);
@@ -28,7 +26,7 @@ export class HostPool {
 
   /** Slots in all. */
   get capacity(): number {
-    return this.#capacity;
+    return this.#memory.capacity;
   }
 
   /** Slots that nobody holds. */
@@ -82,8 +80,7 @@ export class HostPool {
 
   /** The system has no more: the pool is as large as what it gave. */
   #keepWhatHasMemory(): void {
-    this.#capacity = this.#memory.slots;
-    const free = this.#free.subarray(0, this.#freeCount).filter((slot) => slot < this.#capacity);
+    const free = this.#free.subarray(0, this.#freeCount).filter((slot) => slot < this.capacity);
     this.#free.set(free);
     this.#freeCount = free.length;
   }

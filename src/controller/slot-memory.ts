@@ -29,9 +29,9 @@ export class SlotMemory {
     this.#slotsPerSlab = Math.max(1, Math.floor(SLAB_BYTES / this.#slotBytes));
   }
 
-  /** Slots that have memory. */
-  get slots(): number {
-    return Math.min(this.#capacity, this.#slabs.length * this.#slotsPerSlab);
+  /** Slots in all. */
+  get capacity(): number {
+    return this.#capacity;
   }
 
   /**
@@ -39,10 +39,10 @@ export class SlotMemory {
    * have memory are all that there will be.
    */
   provide(count: number): boolean {
-    while (this.slots < count) {
+    while (this.#ready < count) {
       const slab = this.#memory?.allocate(this.#nextBytes) ?? alignedMemory(this.#nextBytes);
       if (!slab) {
-        this.#capacity = this.slots;
+        this.#capacity = this.#ready;
         return false;
       }
       this.#slabs.push(slab);
@@ -63,15 +63,20 @@ export class SlotMemory {
     return new Uint8Array(slab, (slot % this.#slotsPerSlab) * this.#slotBytes, this.#pageBytes);
   }
 
+  /** Slots that have memory. */
+  get #ready(): number {
+    return Math.min(this.#capacity, this.#slabs.length * this.#slotsPerSlab);
+  }
+
   get #nextBytes(): number {
-    return Math.min(this.#capacity - this.slots, this.#slotsPerSlab) * this.#slotBytes;
+    return Math.min(this.#capacity - this.#ready, this.#slotsPerSlab) * this.#slotBytes;
   }
 
   async #readyMore(memory: PageMemory): Promise<void> {
     if (this.#isReadying) return;
     this.#isReadying = true;
     const ahead = memory.aheadBytes / this.#slotBytes;
-    while (this.#isResting && this.slots < Math.min(this.#capacity, ahead)) {
+    while (this.#isResting && this.#ready < Math.min(this.#capacity, ahead)) {
       const slab = await memory.allocateAhead(this.#nextBytes);
       if (!slab) break;
       // What was asked for meanwhile has memory of its own, and the last slab can be smaller.

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Simulation } from '../support/simulation.ts';
 
 describe('an idle scheduler', () => {
@@ -23,6 +23,17 @@ describe('an idle scheduler', () => {
     await simulation.drain();
     expect(simulation.scheduler.report().steps).toBe(0);
     simulation.expectIdle();
+  });
+
+  it('tells L2 when it sleeps, and before it computes again', async () => {
+    const simulation = new Simulation({ cache: { hostPages: 64 } });
+    await simulation.drain();
+    const rest = vi.spyOn(simulation.tiers.pool!, 'rest');
+    simulation.submit({ id: 0, prompt: 5, maxTokens: 4, ignoreEnd: true });
+    await simulation.steps(1);
+    expect(rest.mock.calls).toEqual([[false]]);
+    await simulation.drain();
+    expect(rest.mock.calls).toEqual([[false], [true]]);
   });
 
   it('wakes up for a request', async () => {
